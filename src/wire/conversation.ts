@@ -1,0 +1,54 @@
+/**
+ * What a protocol gives a socket: bytes go in, replies come out, and neither knows the other's insides.
+ * A conversation is one connection's protocol with its state; the socket owns the connection, the order of
+ * the replies, the limits in time, and the close.
+ */
+export interface Conversation {
+  /** The protocol's name, as it stands in logs, counters and diagnostics: `json`, `http`, … */
+  readonly protocol: string;
+
+  /** Part of a message has come and the rest has not: the clock of `sockets.requestTimeout` runs. */
+  readonly begun: boolean;
+
+  /** Takes the next bytes from the peer. The chunk is the conversation's own from then on. */
+  push(chunk: Buffer): void;
+
+  /**
+   * Answers the next whole message. `undefined`: no whole message is here, push more. A promise: the answer
+   * takes time; it never rejects, and the next message is not begun before it is settled, so replies keep the
+   * order of the requests.
+   */
+  next(): Reply | Promise<Reply> | undefined;
+
+  /**
+   * The peer will send no more bytes, and is told to the conversation at once, also while a reply is awaited.
+   * From then on `next` answers a message that is only half here with an error.
+   */
+  end(): void;
+
+  /** The message begun was not whole in time: the last words to the peer. */
+  timedOut(): Reply;
+
+  /** The connection is gone: nothing can be sent any more; what the conversation held for it is let go. */
+  closed(): void;
+}
+
+/** What goes back to the peer for one message. An empty `bytes` is no answer (a notification). */
+export interface Reply {
+  /** Text is written as UTF-8. */
+  readonly bytes: string | Buffer;
+  /** True: the connection is closed when the bytes are written. */
+  readonly close: boolean;
+}
+
+/** What a conversation may do to its connection outside of a reply. */
+export interface Peer {
+  /** Sends bytes that answer no message of the peer's: events, deliveries. They keep their order among replies. */
+  send(bytes: string | Buffer): void;
+}
+
+/** A reply after which the connection lives on. */
+export const reply = (bytes: string | Buffer): Reply => ({ bytes, close: false });
+
+/** A reply after which the connection is closed. */
+export const farewell = (bytes: string | Buffer): Reply => ({ bytes, close: true });
