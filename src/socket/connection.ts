@@ -1,0 +1,238 @@
+import type { Socket } from 'node:net';
+import type { Conversation, Peer, Reply } from '../wire/conversation.ts';
+
+export interface ConnectionLimits {
+  /** ms within which a request that has begun must be whole. */
+  readonly requestTimeout: number;
+  /** Bytes written and not yet taken by the peer, above which its further requests wait. */
+  readonly maxUnsentBytes: number;
+}
+
+/** What is counted of the connections of one socket. Numbers only grow, but for `open`. */
+export interface ConnectionCounters {
+  open: number;
+  accepted: number;
+  refused: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** Connections by the protocol that their first byte chose. */
+  readonly protocols: Map<string, number>;
+}
+
+export const newCounters = (): ConnectionCounters => ({
+  open: 0,
+  accepted: 0,
+  refused: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  protocols: new Map(),
+});
+
+/**
+ * While an answer is awaited, what comes in is kept for the conversation up to this much; then the peer is held back.
+ * It is read on until then because only a socket that is read tells that the peer has gone.
+ */
+const READ_AHEAD_BYTES = 64 * 1024;
+
+/** How long a connection that was told its last word may take to read it and to close. */
+const LINGER_MS = 1000;
+
+/** Replies of one turn leave in one write, or as soon as they are this much. */
+const WRITE_BYTES = 64 * 1024;
+
+/**
+ * One connection: carries bytes between a socket and a conversation. It keeps the order of the replies, holds back a
+ * peer that does not read, times requests that were begun, and is the only place where a connection is closed.
+ */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #conversation: Conversation;
+  readonly #limits: ConnectionLimits;
+  readonly #counters: ConnectionCounters;
+  readonly #gone: (connection: Connection) => void;
+  /** `open` serves; `ending` answers what is here and then closes; `closing` has said its last word. */
+  #state: 'open' | 'ending' | 'closing' = 'open';
+  #awaiting = false;
+  #readAhead = 0;
+  #greeted = false;
+  #clock: NodeJS.Timeout | undefined;
+  #flushing = false;
+  #pending: (string | Buffer)[] = [];
+  #pendingBytes = 0;
+
+  constructor(
+    socket: Socket,
+    start: (peer: Peer) => Conversation,
+    limits: ConnectionLimits,
+    counters: ConnectionCounters,
+    gone: (connection: Connection) => void,
+  ) {
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#counters = counters;
+    this.#gone = gone;
+    this.#conversation = start({ send: (bytes) => this.#send(bytes) });
+    // A client that shuts down its writing side, as socat does, still reads: it gets its answers before the close.
+    socket.allowHalfOpen = true;
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('error', () => socket.destroy());
+    socket.on('end', () => this.finish());
+    socket.on('drain', () => this.#drained());
+    socket.on('close', () => this.#closed());
+  }
+
+  /** No more is read: what is whole or under way is answered, then the connection closes. */
+  finish(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#conversation.end();
+    this.#pump();
+  }
+
+  /** Closes at once. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#state !== 'open') return;
+    this.#counters.bytesIn += chunk.length;
+    this.#conversation.push(chunk);
+    if (!this.#greeted) this.#greet();
+    if (this.#awaiting || this.#held()) {
+      this.#readAhead += chunk.length;
+      if (this.#readAhead > READ_AHEAD_BYTES) this.#socket.pause();
+      return;
+    }
+    this.#pump();
+  }
+
+  #greet(): void {
+    this.#greeted = true;
+    const { protocols } = this.#counters;
+    const { protocol } = this.#conversation;
+    protocols.set(protocol, (protocols.get(protocol) ?? 0) + 1);
+  }
+
+  /** Never below the socket's own high-water mark: only above that does it tell when it has drained. */
+  #held(): boolean {
+    const { writableLength, writableHighWaterMark } = this.#socket;
+    return writableLength > writableHighWaterMark && writableLength > this.#limits.maxUnsentBytes;
+  }
+
+  /** Answers whole messages until there is none, an answer takes time, or the peer must read first. */
+  #pump(): void {
+    let answered = false;
+    while (!this.#awaiting && this.#state !== 'closing' && !this.#held()) {
+      const answer = this.#conversation.next();
+      if (answer === undefined) {
+        if (this.#state === 'ending') this.#close();
+        break;
+      }
+      answered = true;
+      if (answer instanceof Promise) this.#await(answer);
+      else this.#deliver(answer);
+    }
+    this.#flush();
+    this.#watchClock(answered);
+  }
+
+  #await(answer: Promise<Reply>): void {
+    this.#awaiting = true;
+    answer.then((reply) => {
+      this.#awaiting = false;
+      if (this.#socket.destroyed) return;
+      this.#deliver(reply);
+      this.#readOn();
+      this.#pump();
+    });
+  }
+
+  #deliver(reply: Reply): void {
+    this.#send(reply.bytes);
+    if (reply.close) this.#close();
+  }
+
+  #send(bytes: string | Buffer): void {
+    if (bytes.length === 0 || this.#state === 'closing') return;
+    this.#pending.push(bytes);
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes > WRITE_BYTES) this.#flush();
+    else if (!this.#flushing) {
+      this.#flushing = true;
+      queueMicrotask(() => {
+        this.#flushing = false;
+        this.#flush();
+      });
+    }
+  }
+
+  #flush(): void {
+    const [first, second] = this.#pending;
+    if (first === undefined) return;
+    const bytes = second === undefined ? first : joined(this.#pending);
+    this.#counters.bytesOut += bytes.length;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#socket.write(bytes);
+  }
+
+  #close(): void {
+    this.#flush();
+    this.#state = 'closing';
+    this.#stopClock();
+    this.#socket.end();
+    // What the peer is still sending is read and thrown away for a moment: a close with unread bytes would reset
+    // the connection under its last answer.
+    this.#socket.resume();
+    this.#clock = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+  }
+
+  #drained(): void {
+    if (this.#awaiting || this.#state === 'closing') return;
+    this.#readOn();
+    this.#pump();
+  }
+
+  #readOn(): void {
+    this.#readAhead = 0;
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** A request begun must be whole in time; each whole message gives the next one its own time. */
+  #watchClock(answered: boolean): void {
+    if (this.#state !== 'open') return;
+    if (!this.#conversation.begun || this.#awaiting) {
+      this.#stopClock();
+    } else if (this.#clock === undefined) {
+      this.#clock = setTimeout(() => this.#timedOut(), this.#limits.requestTimeout);
+    } else if (answered) {
+      this.#clock.refresh();
+    }
+  }
+
+  #stopClock(): void {
+    if (this.#clock === undefined) return;
+    clearTimeout(this.#clock);
+    this.#clock = undefined;
+  }
+
+  #timedOut(): void {
+    this.#clock = undefined;
+    if (this.#held()) return;
+    this.#deliver(this.#conversation.timedOut());
+  }
+
+  #closed(): void {
+    this.#stopClock();
+    this.#state = 'closing';
+    this.#conversation.closed();
+    this.#gone(this);
+  }
+}
+
+function joined(parts: readonly (string | Buffer)[]): string | Buffer {
+  return parts.every((part) => typeof part === 'string')
+    ? parts.join('')
+    : Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+}

@@ -1,0 +1,169 @@
+import { chmodSync, chownSync, lstatSync, rmSync } from 'node:fs';
+import { createConnection, type Server, type Socket } from 'node:net';
+import ipc from 'node-ipc';
+import type { Conversation, Peer } from '../wire/conversation.ts';
+import { Connection, type ConnectionCounters, type ConnectionLimits, newCounters } from './connection.ts';
+
+/** How many connections all sockets together hold now, and may hold. */
+export interface ConnectionBudget {
+  open: number;
+  readonly max: number;
+}
+
+export interface SocketOptions {
+  readonly path: string;
+  /** Permission bits of the socket file. */
+  readonly mode: number;
+  /** The group that the socket file gets, or none. */
+  readonly gid: number | undefined;
+  readonly limits: ConnectionLimits;
+  readonly budget: ConnectionBudget;
+  /** What a connection above the budget is told before it is closed. */
+  readonly refusal: string;
+  /** Starts the conversation of a new connection. */
+  readonly start: (peer: Peer) => Conversation;
+  /** Told of each connection that was refused. */
+  readonly refused: () => void;
+}
+
+/** A socket that listens. */
+export interface ListeningSocket {
+  readonly path: string;
+  readonly counters: ConnectionCounters;
+  /** Takes no new connections, removes the file, and lets each connection finish what is under way. */
+  stop(): void;
+  /** Settles when every connection has closed. */
+  readonly drained: Promise<void>;
+  /** Closes what is still open. */
+  destroy(): void;
+}
+
+/** `sun_path` has 108 bytes with the closing NUL: unix(7). */
+const MAX_PATH_BYTES = 107;
+
+/** A socket can't be had at this path. The message is a line for the operator. */
+export class SocketError extends Error {}
+
+/**
+ * Listens on a Unix socket. A socket file that nobody answers on any more is taken over; one that a live process
+ * answers on is left alone, and the promise rejects with a `SocketError`.
+ */
+export async function listenOn(options: SocketOptions): Promise<ListeningSocket> {
+  const { path, mode, gid } = options;
+  const bytes = Buffer.byteLength(path);
+  if (bytes > MAX_PATH_BYTES) {
+    throw new SocketError(
+      `the path of a Unix socket has at most ${MAX_PATH_BYTES} bytes, this one ${bytes}: ${path} (sockets.directory)`,
+    );
+  }
+  await removeStale(path);
+  const listening = new Listening(options);
+  const server = await serve(path, mode, (socket) => listening.accept(socket));
+  listening.server = server;
+  chmodSync(path, mode);
+  if (gid !== undefined) chownSync(path, process.getuid?.() ?? -1, gid);
+  return listening;
+}
+
+class Listening implements ListeningSocket {
+  readonly path: string;
+  readonly counters = newCounters();
+  readonly drained: Promise<void>;
+  server: Server | undefined;
+  readonly #options: SocketOptions;
+  readonly #connections = new Set<Connection>();
+  #setDrained: () => void = () => {};
+
+  constructor(options: SocketOptions) {
+    this.path = options.path;
+    this.#options = options;
+    this.drained = new Promise((resolve) => {
+      this.#setDrained = resolve;
+    });
+  }
+
+  accept(socket: Socket): void {
+    const { budget, refusal, refused, start, limits } = this.#options;
+    if (budget.open >= budget.max) {
+      this.counters.refused += 1;
+      socket.on('error', () => socket.destroy());
+      socket.end(refusal, () => socket.destroy());
+      refused();
+      return;
+    }
+    budget.open += 1;
+    this.counters.open += 1;
+    this.counters.accepted += 1;
+    const gone = (connection: Connection) => {
+      budget.open -= 1;
+      this.counters.open -= 1;
+      this.#connections.delete(connection);
+      this.#settle();
+    };
+    this.#connections.add(new Connection(socket, start, limits, this.counters, gone));
+  }
+
+  stop(): void {
+    this.server?.close();
+    this.server = undefined;
+    for (const connection of this.#connections) connection.finish();
+    this.#settle();
+  }
+
+  destroy(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  #settle(): void {
+    if (this.server === undefined && this.#connections.size === 0) this.#setDrained();
+  }
+}
+
+/** Binds through node-ipc, in raw mode: it hands over each connection's plain socket and reads nothing into it. */
+function serve(path: string, mode: number, accept: (socket: Socket) => void): Promise<Server> {
+  const { promise, resolve, reject } = Promise.withResolvers<Server>();
+  // One instance a socket, as each holds one server.
+  const instance = new ipc.IPC();
+  Object.assign(instance.config, {
+    rawBuffer: true,
+    silent: true,
+    // The limit is counted over all sockets and refused with a text; the server's own would close without a word.
+    maxConnections: Number.POSITIVE_INFINITY,
+    // What stands at the path was looked at already, and permissions are set here.
+    unlink: false,
+    secureSocketRoot: false,
+  });
+  instance.serve(path, () => {
+    resolve(instance.server.server);
+  });
+  instance.server.on('error', reject);
+  instance.server.on('connect', accept);
+  // The file's mode comes from the umask: set for the moment of the bind, so that it is never wider than asked.
+  const umask = process.umask(0o777 & ~mode);
+  try {
+    instance.server.start();
+  } finally {
+    process.umask(umask);
+  }
+  return promise;
+}
+
+async function removeStale(path: string): Promise<void> {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) throw new SocketError(`${path} is in the way: it is no socket`);
+  if (await answers(path)) throw new SocketError(`${path} is in use by another process`);
+  rmSync(path, { force: true });
+}
+
+function answers(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const probe = createConnection(path);
+  probe.once('connect', () => {
+    probe.destroy();
+    resolve(true);
+  });
+  // EAGAIN says that a live process's backlog is full.
+  probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN'));
+  return promise;
+}
