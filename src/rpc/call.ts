@@ -14,36 +14,26 @@ export type Answer =
 
 /**
  * Why a call failed. `variant` is the interface's own way to say it (`["Unimplemented","Plugin.foo"]`), the same in
- * every protocol; `kind` decides the code where a protocol has codes; `message` is for people.
+ * every protocol; `kind` decides the code where a protocol has codes, and an interface's own error brings its `code`
+ * (1–99); `message` is for people.
  */
-export interface CallError {
-  readonly kind: ErrorKind;
-  readonly variant: Value;
-  readonly message: string;
-}
+export type CallError =
+  | { readonly kind: EnvelopeError; readonly variant: Value; readonly message: string }
+  | { readonly kind: 'interface'; readonly code: number; readonly variant: Value; readonly message: string };
 
-/** `interface`: an error that the called interface declares. The others are the envelope's and the daemon's own. */
-export type ErrorKind =
-  | 'parse'
-  | 'invalid-request'
-  | 'unimplemented'
-  | 'invalid-params'
-  | 'internal'
-  | 'interface';
+/** The errors that a call can meet whatever it calls: the envelope's and the daemon's own. */
+export type EnvelopeError = 'parse' | 'invalid-request' | 'unimplemented' | 'invalid-params' | 'internal';
 
 export const result = (value: Value): Answer => ({ type: 'result', result: value });
 
-export const failure = (kind: ErrorKind, variant: Value, message: string): Answer => ({
+/** The error of a method that this queue does not serve. */
+export const unimplemented = (method: string): Answer => ({
   type: 'error',
-  error: { kind, variant, message },
+  error: { kind: 'unimplemented', variant: ['Unimplemented', method], message: `no method ${method} here` },
 });
 
-/** The error of a method that this queue does not serve. */
-export const unimplemented = (method: string): Answer =>
-  failure('unimplemented', ['Unimplemented', method], `no method ${method} here`);
-
 /** An error that no interface declares: the variant all xapi clients know is `Internal_error`. */
-export const internalError = (
-  kind: Exclude<ErrorKind, 'interface' | 'unimplemented'>,
-  text: string,
-): Answer => failure(kind, ['Internal_error', text], text);
+export const internalError = (kind: Exclude<EnvelopeError, 'unimplemented'>, text: string): Answer => ({
+  type: 'error',
+  error: { kind, variant: ['Internal_error', text], message: text },
+});

@@ -1,0 +1,83 @@
+import type { Value } from '../wire/value.ts';
+import { type Answer, internalError } from './call.ts';
+import { type Message, type Request, readMessage, writeAnswer } from './jsonrpc.ts';
+import type { Service } from './service.ts';
+
+/** The limits that hold for a request and its answer in every protocol; each is the setting `sockets.<name>`. */
+export interface RpcLimits {
+  readonly maxRequestBytes: number;
+  readonly maxHeaderBytes: number;
+  readonly maxDepth: number;
+  readonly maxBatchCalls: number;
+  readonly maxAnswerBytes: number;
+}
+
+/**
+ * Answers one JSON-RPC message, a request or a batch, with the text of its answer, without a line break at the end.
+ * Empty: nothing is to be answered. Never rejects.
+ */
+export type AnswerText = (value: Value) => string | Promise<string>;
+
+/** `writeResult` gives the JSON of a result. */
+export function jsonAnswers(
+  service: Service,
+  limits: RpcLimits,
+  writeResult: (value: Value) => string,
+): AnswerText {
+  const bounded = (text: string, answer: (refusal: Answer) => string): string =>
+    fits(text, limits.maxAnswerBytes) ? text : answer(tooLarge(limits.maxAnswerBytes));
+
+  const single = (request: Request): string | Promise<string> => {
+    switch (request.type) {
+      case 'invalid':
+        return writeAnswer(request.version, request.id, request.answer, writeResult);
+      case 'notification': {
+        const answer = service.call(request.call);
+        return answer instanceof Promise ? answer.then(() => '') : '';
+      }
+      case 'call': {
+        const write = (answer: Answer): string =>
+          writeAnswer(request.version, request.id, answer, writeResult);
+        const answer = service.call(request.call);
+        return answer instanceof Promise
+          ? answer.then((settled) => bounded(write(settled), write))
+          : bounded(write(answer), write);
+      }
+    }
+  };
+
+  const batch = async (requests: readonly Request[]): Promise<string> => {
+    const answers: string[] = [];
+    let bytes = 0;
+    for (const request of requests) {
+      // One after the other, so that what a batch may hold in memory at once has a bound.
+      const answer = bytes > limits.maxAnswerBytes ? refuse(request, limits) : await single(request);
+      if (answer === '') continue;
+      bytes += Buffer.byteLength(answer);
+      answers.push(answer);
+    }
+    return answers.length === 0 ? '' : `[${answers.join(',')}]`;
+  };
+
+  return (value) => {
+    const message: Message = readMessage(value, limits.maxBatchCalls);
+    return message.type === 'single' ? single(message.request) : batch(message.requests);
+  };
+}
+
+/** The text that answers what could not be read as JSON: 1.0's shape with a null id. */
+export const unreadable = (reason: string): string =>
+  writeAnswer('1.0', null, internalError('parse', reason), (value) => JSON.stringify(value));
+
+const tooLarge = (maxAnswerBytes: number): Answer =>
+  internalError('internal', `the answer is larger than sockets.maxAnswerBytes (${maxAnswerBytes}) allows`);
+
+/** A call of a batch whose answers are too large already: it is answered, and not made. */
+function refuse(request: Request, limits: RpcLimits): string {
+  if (request.type === 'notification') return '';
+  return writeAnswer(request.version, request.id, tooLarge(limits.maxAnswerBytes), JSON.stringify);
+}
+
+/** Counted only when it can matter: a character of UTF-16 is at most three bytes of UTF-8. */
+export const fits = (text: string, maxBytes: number): boolean =>
+  text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes;

@@ -1,0 +1,121 @@
+import Type from 'typebox';
+import { defineInterface, type Implementation } from '../rpc/interface.ts';
+
+/**
+ * The `Plugin` interface of SMAPIv3: what every implementation must have for xapi to recognise it. Names, members
+ * and their order are those of the interface's published description.
+ */
+
+const QueryResult = Type.Object({
+  plugin: Type.String({ description: 'plugin name, used in the XenAPI as SR.type' }),
+  name: Type.String({ description: 'short name' }),
+  description: Type.String({ description: 'description' }),
+  vendor: Type.String({
+    description: 'entity (e.g. company, project, group) which produced this implementation',
+  }),
+  copyright: Type.String({ description: 'copyright' }),
+  version: Type.String({ description: 'version' }),
+  required_api_version: Type.String({ description: 'minimum required API version' }),
+  features: Type.Array(Type.String(), { description: 'features supported by this plugin' }),
+  configuration: Type.Record(Type.String(), Type.String(), {
+    description: 'key/description pairs describing required device_config parameters',
+  }),
+  required_cluster_stack: Type.Array(Type.String(), {
+    description: 'the plugin requires one of these cluster stacks to be active',
+  }),
+});
+
+const Srs = Type.Array(Type.String());
+
+const Dbg = Type.Object({ dbg: Type.String({ description: 'Debug context from the caller' }) });
+
+export const PluginInterface = defineInterface({
+  name: 'Plugin',
+  description:
+    'Discover properties of this implementation. Every implementation must support the query interface or it will ' +
+    'not be recognised as a storage plugin by xapi.',
+  types: [
+    { name: 'query_result', description: 'Properties of this implementation', schema: QueryResult },
+    { name: 'srs', description: '', schema: Srs },
+  ],
+  errorType: 'exnt',
+  errors: {
+    Unimplemented: { code: 1, description: 'The method is not implemented here', value: Type.String() },
+  },
+  methods: {
+    Query: {
+      aliases: ['query'],
+      description:
+        'Query this implementation and return its properties. This is called by xapi to determine whether it is ' +
+        'compatible with xapi and to discover the supported features.',
+      params: Dbg,
+      result: {
+        name: 'unnamed',
+        description: 'Properties of this implementation',
+        schema: QueryResult,
+      },
+    },
+    ls: {
+      aliases: [],
+      description: '[ls dbg]: returns a list of attached SRs',
+      params: Dbg,
+      result: { name: 'srs', description: 'The attached SRs', schema: Srs },
+    },
+    diagnostics: {
+      aliases: [],
+      description:
+        'Returns a printable set of backend diagnostic information. Implementations are encouraged to include any ' +
+        'data which will be useful to diagnose problems. Note this data should not include personally-identifiable ' +
+        'data as it is intended to be automatically included in bug reports.',
+      params: Dbg,
+      result: {
+        name: 'diagnostics',
+        description: 'A string containing loggable human-readable diagnostics information',
+        schema: Type.String(),
+      },
+    },
+  },
+});
+
+/** The little that `Plugin.ls` needs of the view of attached SRs. */
+export interface AttachedSrs {
+  /** The uuids, sorted. The array's identity changes only when its content does. */
+  uuids(): readonly string[];
+  /** Settles when the view has been fresh once, or when `timeout` ms have passed. */
+  firstSynchronisation(timeout: number): Promise<boolean>;
+  readonly everFresh: boolean;
+}
+
+export interface PluginOptions {
+  readonly version: string;
+  readonly srs: AttachedSrs;
+  /** ms that `Plugin.ls` waits for a view that was never fresh. */
+  readonly startTimeout: number;
+  /** The text of `Plugin.diagnostics`. */
+  readonly diagnostics: () => string;
+}
+
+/** The `Plugin` interface of the datapath service itself. */
+export function pluginImplementation(
+  options: PluginOptions,
+): Implementation<(typeof PluginInterface)['methods']> {
+  const { version, srs, startTimeout, diagnostics } = options;
+  const properties = Object.freeze({
+    plugin: 'datapath',
+    name: 'datapathd',
+    description:
+      'Chooses the driver domain, the blkback implementation and the caching strategy of virtual disks',
+    vendor: 'datapathd',
+    copyright: 'the datapathd authors',
+    version,
+    required_api_version: '5.0',
+    features: [],
+    configuration: {},
+    required_cluster_stack: [],
+  });
+  return {
+    Query: () => properties,
+    ls: () => (srs.everFresh ? srs.uuids() : srs.firstSynchronisation(startTimeout).then(() => srs.uuids())),
+    diagnostics,
+  };
+}
