@@ -45,6 +45,10 @@ export interface Reply {
 export interface Peer {
   /** Sends bytes that answer no message of the peer's: events, deliveries. They keep their order among replies. */
   send(bytes: string | Buffer): void;
+  /** Bytes sent that the peer has not taken yet. */
+  readonly unsent: number;
+  /** Ends the connection at once: for a peer that does not take what it asked to be sent. */
+  close(): void;
 }
 
 /** A reply after which the connection lives on. */

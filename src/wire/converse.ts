@@ -8,6 +8,10 @@ export interface Talk<Message> {
   answer(message: Message): Reply | Promise<Reply>;
   /** The answer to a fault, which ends the conversation. */
   fault(fault: WireFault): Reply;
+  /** The peer will send no more: an answer that waits for something is to come now. */
+  ended?(): void;
+  /** The connection is gone. */
+  closed?(): void;
 }
 
 /** A conversation of one message and one reply at a time over any framing. */
@@ -42,6 +46,7 @@ class ReaderConversation<Message> implements Conversation {
 
   end(): void {
     this.#reader.end();
+    this.#talk.ended?.();
   }
 
   timedOut(): Reply {
@@ -50,5 +55,7 @@ class ReaderConversation<Message> implements Conversation {
     );
   }
 
-  closed(): void {}
+  closed(): void {
+    this.#talk.closed?.();
+  }
 }

@@ -16,3 +16,22 @@ export type Struct = { readonly [name: string]: Value };
 
 export const isStruct = (value: Value | undefined): value is Struct =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * How many name–value pairs all objects in the value have together, or, as a text, why the value is none that readers
+ * agree on. A codec that counted more pairs in the bytes has lost a name that came twice. The depth is the caller's
+ * to bound.
+ */
+export function countMembers(value: Value): number | string {
+  if (typeof value === 'number') return Number.isFinite(value) ? 0 : 'a number is too large';
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  const entries: readonly Value[] = Array.isArray(value) ? value : Object.values(value);
+  for (const entry of entries) {
+    const inside = countMembers(entry);
+    if (typeof inside === 'string') return inside;
+    count += inside;
+  }
+  if (entries === value) return count;
+  return Object.hasOwn(value, '__proto__') ? 'the name __proto__ is refused' : count + entries.length;
+}

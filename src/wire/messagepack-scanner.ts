@@ -1,0 +1,205 @@
+import { isUtf8 } from 'node:buffer';
+import { WireFault } from './fault.ts';
+
+/** What `scan` gives while the message has not ended. */
+export const NOT_YET = -1;
+
+export interface MessagePackLimits {
+  readonly maxRequestBytes: number;
+  readonly maxDepth: number;
+}
+
+/**
+ * Finds where a MessagePack message ends, and refuses what has no place in a `Value` before a decoder sees it:
+ * extensions, binary data, the unused byte 0xc1, names of members that are no text. Counts and lengths are checked
+ * against the limits before anything is made of them. Each byte is looked at once: an item that is not whole yet
+ * is begun again, from its few bytes of header.
+ *
+ * What the first byte of an item says, in the specification's order of formats:
+ *
+ *     00–7f integer    80–8f map      90–9f array    a0–bf text     e0–ff integer
+ *     c0 nil           c2 c3 boolean  c4–c6 binary   c7–c9 d4–d8 extension
+ *     ca cb float      cc–cf d0–d3 integer           d9–db text     dc dd array     de df map
+ */
+export class MessagePackScanner {
+  /** Name–value pairs in all maps of the message. */
+  members = 0;
+  readonly #limits: MessagePackLimits;
+  /** For each container that is open: the items still to come, and whether it is a map. */
+  readonly #left: number[] = [];
+  readonly #maps: boolean[] = [];
+  #begun = false;
+
+  constructor(limits: MessagePackLimits) {
+    this.#limits = limits;
+  }
+
+  /** Forgets the message, for the next one. */
+  reset(): void {
+    this.members = 0;
+    this.#left.length = 0;
+    this.#maps.length = 0;
+    this.#begun = false;
+  }
+
+  /**
+   * Goes on at `from`. Gives the place behind the message, or `NOT_YET`, with `scanned` then standing behind the last
+   * whole item. `start` is where the message began.
+   */
+  scan(buffer: Buffer, start: number, from: number, to: number): number | WireFault {
+    const maxEnd = start + this.#limits.maxRequestBytes;
+    let at = from;
+    while (at < to) {
+      const item = readHeader(buffer, at, to);
+      if (typeof item === 'string') return new WireFault('malformed', item);
+      if (item === undefined) break;
+      // Each item that is still to come takes a byte at least.
+      if (item.bodyStart + item.bytes + item.items > maxEnd) return this.#tooLarge();
+      if (item.bodyStart + item.bytes > to) break;
+      const wrong = this.#account(buffer, item);
+      if (wrong !== undefined) return wrong;
+      at = item.bodyStart + item.bytes;
+      if (this.#left.length === 0) return at;
+    }
+    this.scanned = at;
+    return NOT_YET;
+  }
+
+  scanned = 0;
+
+  #account(buffer: Buffer, item: Item): WireFault | undefined {
+    const wrong = this.#text(buffer, item);
+    if (wrong !== undefined) return new WireFault('malformed', wrong);
+    if (!this.#begun && item.kind !== 'array') return new WireFault('malformed', 'a message is no array');
+    this.#begun = true;
+    this.#countDown();
+    if (item.items > 0) {
+      if (this.#left.length === this.#limits.maxDepth) {
+        return new WireFault('limit', `nested deeper than sockets.maxDepth (${this.#limits.maxDepth})`);
+      }
+      this.#left.push(item.items);
+      this.#maps.push(item.kind === 'map');
+      if (item.kind === 'map') this.members += item.items / 2;
+    }
+    while (this.#left.at(-1) === 0) {
+      this.#left.pop();
+      this.#maps.pop();
+    }
+    return undefined;
+  }
+
+  /** Texts are UTF-8; the name of a member is a text, and not one that objects treat in a way of their own. */
+  #text(buffer: Buffer, item: Item): string | undefined {
+    const isName = this.#maps.at(-1) === true && (this.#left.at(-1) ?? 0) % 2 === 0;
+    if (item.kind !== 'text') return isName ? 'the name of a member is no text' : undefined;
+    const { bodyStart, bytes } = item;
+    let high = 0;
+    for (let at = bodyStart; at < bodyStart + bytes; at += 1) high |= buffer[at] ?? 0;
+    const end = bodyStart + bytes;
+    if (high > 0x7f && !isUtf8(buffer.subarray(bodyStart, end))) return 'a text is no UTF-8';
+    if (isName && bytes === PROTO.length && buffer.toString('latin1', bodyStart, end) === PROTO) {
+      return `the name ${PROTO} is refused`;
+    }
+    return undefined;
+  }
+
+  #countDown(): void {
+    const top = this.#left.length - 1;
+    const left = this.#left[top];
+    if (left !== undefined) this.#left[top] = left - 1;
+  }
+
+  #tooLarge(): WireFault {
+    const { maxRequestBytes } = this.#limits;
+    return new WireFault(
+      'limit',
+      `a message of more than sockets.maxRequestBytes (${maxRequestBytes}) bytes`,
+    );
+  }
+}
+
+const PROTO = '__proto__';
+
+/** One item: what it is, how many bytes stand behind its header, how many items are inside it. */
+interface Item {
+  readonly kind: 'array' | 'map' | 'text' | 'scalar';
+  readonly bodyStart: number;
+  readonly bytes: number;
+  readonly items: number;
+}
+
+/** `undefined`: the header is not whole yet. A text: the item is refused. */
+function readHeader(buffer: Buffer, at: number, to: number): Item | string | undefined {
+  const first = buffer[at] ?? 0;
+  if (first <= 0x7f || first >= 0xe0) return scalar(at + 1, 0);
+  if (first <= 0x8f) return container('map', at + 1, 2 * (first & 0x0f));
+  if (first <= 0x9f) return container('array', at + 1, first & 0x0f);
+  if (first <= 0xbf) return text(at + 1, first & 0x1f);
+
+  const format = FORMATS[first - 0xc0];
+  if (format === undefined)
+    return `a message holds ${REFUSED[first] ?? 'an extension'}, which has no place in a call`;
+  const [kind, size] = format;
+  if (kind === 'scalar') return scalar(at + 1, size);
+  if (at + 1 + size > to) return undefined;
+  const count = buffer.readUIntBE(at + 1, size);
+  const bodyStart = at + 1 + size;
+  if (kind === 'text') return text(bodyStart, count);
+  return container(kind, bodyStart, kind === 'map' ? 2 * count : count);
+}
+
+const scalar = (bodyStart: number, bytes: number): Item => ({ kind: 'scalar', bodyStart, bytes, items: 0 });
+const text = (bodyStart: number, bytes: number): Item => ({ kind: 'text', bodyStart, bytes, items: 0 });
+const container = (kind: 'array' | 'map', bodyStart: number, items: number): Item => ({
+  kind,
+  bodyStart,
+  bytes: 0,
+  items,
+});
+
+type Format = readonly [kind: Item['kind'], size: number];
+const FLAG: Format = ['scalar', 0];
+const bytesOf = (size: number): Format => ['scalar', size];
+
+/** The formats from 0xc0 on: for scalars the size of the value, else the size of the count. Missing: refused. */
+const FORMATS: readonly (Format | undefined)[] = [
+  FLAG, // c0 nil
+  undefined, // c1 never used
+  FLAG, // c2 false
+  FLAG, // c3 true
+  undefined, // c4 bin 8
+  undefined, // c5 bin 16
+  undefined, // c6 bin 32
+  undefined, // c7 ext 8
+  undefined, // c8 ext 16
+  undefined, // c9 ext 32
+  bytesOf(4), // ca float 32
+  bytesOf(8), // cb float 64
+  bytesOf(1), // cc uint 8
+  bytesOf(2), // cd uint 16
+  bytesOf(4), // ce uint 32
+  bytesOf(8), // cf uint 64
+  bytesOf(1), // d0 int 8
+  bytesOf(2), // d1 int 16
+  bytesOf(4), // d2 int 32
+  bytesOf(8), // d3 int 64
+  undefined, // d4 fixext 1
+  undefined, // d5 fixext 2
+  undefined, // d6 fixext 4
+  undefined, // d7 fixext 8
+  undefined, // d8 fixext 16
+  ['text', 1], // d9 str 8
+  ['text', 2], // da str 16
+  ['text', 4], // db str 32
+  ['array', 2], // dc array 16
+  ['array', 4], // dd array 32
+  ['map', 2], // de map 16
+  ['map', 4], // df map 32
+];
+
+const REFUSED: Readonly<Record<number, string>> = {
+  193: 'the byte 0xc1',
+  196: 'binary data',
+  197: 'binary data',
+  198: 'binary data',
+};

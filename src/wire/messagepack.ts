@@ -1,0 +1,102 @@
+// These entries of the package are its JavaScript alone: its native decoder is never loaded, as nothing but the
+// main entry looks for it.
+import { Packr } from 'msgpackr/pack';
+import { Unpackr } from 'msgpackr/unpack';
+import { ByteQueue } from './byte-queue.ts';
+import { type Reader, WireFault } from './fault.ts';
+import { type MessagePackLimits, MessagePackScanner, NOT_YET } from './messagepack-scanner.ts';
+import { countMembers, type Value } from './value.ts';
+
+/** Reads a stream of MessagePack messages, each of which is an array. */
+export class MessagePackReader implements Reader<Value> {
+  readonly #scanner: MessagePackScanner;
+  readonly #bytes = new ByteQueue();
+  #scanned = 0;
+  #ended = false;
+
+  constructor(limits: MessagePackLimits) {
+    this.#scanner = new MessagePackScanner(limits);
+  }
+
+  get begun(): boolean {
+    return this.#bytes.length > 0;
+  }
+
+  push(chunk: Buffer): void {
+    this.#bytes.push(chunk);
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  read(): Value | WireFault | undefined {
+    const { buffer, start, end } = this.#bytes;
+    if (start === end) return undefined;
+    const found = this.#scanner.scan(buffer, start, start + this.#scanned, end);
+    if (found instanceof WireFault) return this.#fault(found);
+    if (found === NOT_YET) {
+      this.#scanned = this.#scanner.scanned - start;
+      return this.#ended
+        ? this.#fault(new WireFault('incomplete', 'the message ended too early'))
+        : undefined;
+    }
+    const value = decode(buffer.subarray(start, found), this.#scanner.members);
+    if (value instanceof WireFault) return this.#fault(value);
+    this.#bytes.consume(found - start);
+    this.#reset();
+    return value;
+  }
+
+  #reset(): void {
+    this.#scanned = 0;
+    this.#scanner.reset();
+  }
+
+  #fault(fault: WireFault): WireFault {
+    this.#bytes.clear();
+    this.#reset();
+    return fault;
+  }
+}
+
+// Records and the extension types are msgpackr's own dialect; integers of 64 bits are bigints only where they must be.
+const unpackr = new Unpackr({
+  useRecords: false,
+  moreTypes: false,
+  mapsAsObjects: true,
+  int64AsType: 'auto',
+});
+const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
+
+function decode(message: Buffer, members: number): Value | WireFault {
+  let value: Value;
+  try {
+    value = unpackr.unpack(message);
+  } catch (error) {
+    return new WireFault('malformed', error instanceof Error ? error.message : 'no MessagePack');
+  }
+  const counted = countMembers(value);
+  if (typeof counted === 'string') return new WireFault('malformed', counted);
+  return counted === members ? value : new WireFault('malformed', 'the same name comes twice in a map');
+}
+
+/** Writes a value. Integers are written as integers up to 64 bits; the bytes are not written to again. */
+export const writeMessagePack = (value: Value): Buffer =>
+  packr.pack(hasWideInteger(value) ? widened(value) : value);
+
+/** msgpackr writes a number beyond 32 bits as a float, which other languages then read as one. */
+const isWide = (value: Value): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && (value < -0x8000_0000 || value > 0xffff_ffff);
+
+function hasWideInteger(value: Value): boolean {
+  if (typeof value !== 'object' || value === null) return isWide(value);
+  return Object.values(value).some(hasWideInteger);
+}
+
+function widened(value: Value): Value {
+  if (isWide(value)) return BigInt(value);
+  if (Array.isArray(value)) return value.map(widened);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, widened(inside)]));
+}
