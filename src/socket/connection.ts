@@ -71,7 +71,13 @@ export class Connection {
     this.#limits = limits;
     this.#counters = counters;
     this.#gone = gone;
-    this.#conversation = start({ send: (bytes) => this.#send(bytes) });
+    this.#conversation = start({
+      send: (bytes) => this.#send(bytes),
+      get unsent() {
+        return socket.writableLength;
+      },
+      close: () => socket.destroy(),
+    });
     // A client that shuts down its writing side, as socat does, still reads: it gets its answers before the close.
     socket.allowHalfOpen = true;
     socket.on('data', (chunk: Buffer) => this.#received(chunk));

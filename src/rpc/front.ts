@@ -1,0 +1,157 @@
+import { type Conversation, farewell, type Peer, type Reply, reply } from '../wire/conversation.ts';
+import { converse } from '../wire/converse.ts';
+import { detectProtocol } from '../wire/detect.ts';
+import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
+import { JsonTextReader } from '../wire/json-reader.ts';
+import { Length16Reader, writeLength16 } from '../wire/length16.ts';
+import { MessagePackReader } from '../wire/messagepack.ts';
+import type { Value } from '../wire/value.ts';
+import { type AnswerText, jsonAnswers, type RpcLimits, unreadable } from './answer.ts';
+import { keeping } from './encode.ts';
+import { httpTalk } from './http.ts';
+import { messagePackAnswers, unreadableMessagePack } from './messagepack-rpc.ts';
+import type { Service } from './service.ts';
+import { writeXmlValue } from './xmlrpc.ts';
+
+/** What the protocols of one queue share. */
+interface Front {
+  readonly limits: RpcLimits;
+  readonly answerJson: AnswerText;
+  readonly answerMessagePack: (message: Value) => Buffer | Promise<Buffer>;
+  readonly writeXml: (value: Value) => string;
+  readonly service: Service;
+}
+
+/** Serves a queue on its socket: gives what starts the conversation of each new connection. */
+export function createRpcFront(service: Service, limits: RpcLimits): (peer: Peer) => Conversation {
+  const front: Front = {
+    limits,
+    service,
+    answerJson: jsonAnswers(service, limits, keeping(writeJson)),
+    answerMessagePack: messagePackAnswers(service, limits.maxAnswerBytes),
+    writeXml: keeping(writeXmlValue),
+  };
+  return () => new Detecting(front);
+}
+
+/** A connection whose protocol is chosen by its first byte. */
+class Detecting implements Conversation {
+  readonly #front: Front;
+  #chosen: Conversation | undefined;
+
+  constructor(front: Front) {
+    this.#front = front;
+  }
+
+  get protocol(): string {
+    return this.#chosen?.protocol ?? 'none';
+  }
+
+  get begun(): boolean {
+    return this.#chosen?.begun ?? false;
+  }
+
+  push(chunk: Buffer): void {
+    const [first] = chunk;
+    if (first === undefined) return;
+    this.#chosen ??= choose(first, this.#front);
+    this.#chosen.push(chunk);
+  }
+
+  next(): Reply | Promise<Reply> | undefined {
+    return this.#chosen?.next();
+  }
+
+  end(): void {
+    this.#chosen?.end();
+  }
+
+  timedOut(): Reply {
+    return this.#chosen?.timedOut() ?? farewell('');
+  }
+
+  closed(): void {
+    this.#chosen?.closed();
+  }
+}
+
+function choose(firstByte: number, front: Front): Conversation {
+  const protocol = detectProtocol(firstByte);
+  switch (protocol) {
+    case 'json':
+      return jsonConversation(front);
+    case 'length16':
+      return length16Conversation(front);
+    case 'messagepack':
+      return messagePackConversation(front);
+    case 'http':
+      return converse(httpTalk(front));
+    case 'xml':
+      return refusing(protocol, 'XML-RPC is spoken over HTTP here: POST the body');
+    case 'tls':
+      return refusing(protocol, 'no TLS is spoken here: the socket is local');
+    case 'unknown':
+      return refusing(
+        protocol,
+        'this socket speaks JSON-RPC as plain JSON text, after 16 digits of length, or over HTTP, XML-RPC over HTTP, ' +
+          `and MessagePack-RPC; no message of these begins with the byte 0x${firstByte.toString(16).padStart(2, '0')}`,
+      );
+  }
+}
+
+const line = (text: string): string => (text === '' ? '' : `${text}\n`);
+
+const replying = <Text>(text: Text | Promise<Text>, write: (text: Text) => string | Buffer) =>
+  text instanceof Promise ? text.then((settled) => reply(write(settled))) : reply(write(text));
+
+const jsonConversation = ({ limits, answerJson }: Front): Conversation =>
+  converse({
+    protocol: 'json',
+    reader: new JsonTextReader(limits),
+    answer: (value) =>
+      value instanceof JsonFailure
+        ? reply(line(unreadable(value.reason)))
+        : replying(answerJson(value), line),
+    fault: ({ reason }) => farewell(line(unreadable(reason))),
+  });
+
+const length16Conversation = ({ limits, answerJson }: Front): Conversation => {
+  const framed = (text: string): string => (text === '' ? '' : writeLength16(text));
+  return converse({
+    protocol: 'length16',
+    reader: new Length16Reader(limits),
+    answer: (body) => {
+      const value = parseJsonBytes(body, limits);
+      return value instanceof JsonFailure
+        ? reply(framed(unreadable(value.reason)))
+        : replying(answerJson(value), framed);
+    },
+    fault: ({ reason }) => farewell(framed(unreadable(reason))),
+  });
+};
+
+const messagePackConversation = ({ limits, answerMessagePack }: Front): Conversation =>
+  converse({
+    protocol: 'messagepack',
+    reader: new MessagePackReader(limits),
+    answer: (message) => replying(answerMessagePack(message), (bytes) => bytes),
+    fault: ({ reason }) => farewell(unreadableMessagePack(reason)),
+  });
+
+/** One line that says what is wrong, and the close. */
+function refusing(protocol: string, reason: string): Conversation {
+  let said = false;
+  return {
+    protocol,
+    begun: false,
+    push: () => {},
+    next: () => {
+      if (said) return undefined;
+      said = true;
+      return farewell(line(unreadable(reason)));
+    },
+    end: () => {},
+    timedOut: () => farewell(''),
+    closed: () => {},
+  };
+}

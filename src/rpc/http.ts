@@ -1,0 +1,122 @@
+import { farewell, type Reply, reply } from '../wire/conversation.ts';
+import type { Talk } from '../wire/converse.ts';
+import { createHttpReader, HttpFault, type HttpMessage, type HttpRequest } from '../wire/http.ts';
+import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
+import { JsonFailure, parseJsonBytes } from '../wire/json.ts';
+import type { Value } from '../wire/value.ts';
+import { type AnswerText, fits, type RpcLimits, unreadable } from './answer.ts';
+import { type Answer, internalError } from './call.ts';
+import type { Service } from './service.ts';
+import { readXmlCall, writeXmlAnswer, writeXmlFault, XmlFailure } from './xmlrpc.ts';
+
+const JSON_TYPE = 'application/json';
+const XML_TYPE = 'text/xml';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+/** `<` as the first byte of a body that is not white space. */
+const LESS_THAN = 0x3c;
+
+/** What HTTP needs of the queue that it serves. */
+export interface HttpService {
+  readonly service: Service;
+  readonly limits: RpcLimits;
+  readonly answerJson: AnswerText;
+  /** The XML of a result. */
+  readonly writeXml: (value: Value) => string;
+}
+
+/** RPC over HTTP/1.1: JSON-RPC or XML-RPC by POST to any path, and a word on what this is by GET. */
+export function httpTalk({ service, limits, answerJson, writeXml }: HttpService): Talk<HttpMessage> {
+  const respond = (
+    { keepAlive }: HttpRequest,
+    status: number,
+    type: string | undefined,
+    body: string,
+  ): Reply => {
+    const bytes = httpResponse(status, type, body, keepAlive);
+    return keepAlive ? reply(bytes) : farewell(bytes);
+  };
+
+  const post = (request: HttpRequest): Reply | Promise<Reply> =>
+    isXml(request) ? postXml(request) : postJson(request);
+
+  const postJson = (request: HttpRequest): Reply | Promise<Reply> => {
+    const value = parseJsonBytes(request.body, limits);
+    if (value instanceof JsonFailure) return badRequest(JSON_TYPE, unreadable(value.reason));
+    const text = answerJson(value);
+    const send = (settled: string): Reply =>
+      settled === ''
+        ? respond(request, 204, undefined, '')
+        : respond(request, 200, JSON_TYPE, `${settled}\n`);
+    return text instanceof Promise ? text.then(send) : send(text);
+  };
+
+  const postXml = (request: HttpRequest): Reply | Promise<Reply> => {
+    const call = readXmlCall(request.body, limits);
+    if (call instanceof XmlFailure) {
+      const fault = writeXmlFault(XML_PARSE_ERROR, call.reason);
+      // Python's client shows a fault only when it comes with a 200.
+      return call.kind === 'refused' ? badRequest(XML_TYPE, fault) : respond(request, 200, XML_TYPE, fault);
+    }
+    const send = (answer: Answer): Reply => {
+      const text = writeXmlAnswer(answer, writeXml);
+      return fits(text, limits.maxAnswerBytes)
+        ? respond(request, 200, XML_TYPE, text)
+        : send(
+            internalError(
+              'internal',
+              `the answer is larger than sockets.maxAnswerBytes (${limits.maxAnswerBytes}) allows`,
+            ),
+          );
+    };
+    const answer = service.call(call);
+    return answer instanceof Promise ? answer.then(send) : send(answer);
+  };
+
+  return {
+    protocol: 'http',
+    reader: createHttpReader({
+      maxHeaderBytes: limits.maxHeaderBytes,
+      maxBodyBytes: limits.maxRequestBytes,
+      bodySetting: 'sockets.maxRequestBytes',
+    }),
+    answer: (message) => {
+      if (message.type === 'continue') return reply(HTTP_CONTINUE);
+      if (message.method === 'POST') return post(message);
+      if (message.method !== 'GET') {
+        return respond(message, 405, TEXT_TYPE, `${message.method}: expected POST with a call, or GET /\n`);
+      }
+      return message.target === '/'
+        ? respond(message, 200, TEXT_TYPE, about(service.queue))
+        : respond(message, 404, TEXT_TYPE, `Not found: ${message.target}\n`);
+    },
+    fault: (fault) =>
+      farewell(
+        httpResponse(fault instanceof HttpFault ? fault.status : 408, TEXT_TYPE, `${fault.reason}\n`, false),
+      ),
+  };
+}
+
+const XML_PARSE_ERROR = -32700;
+
+const badRequest = (type: string, body: string): Reply => farewell(httpResponse(400, type, body, false));
+
+function isXml({ contentType, body }: HttpRequest): boolean {
+  return (
+    contentType === XML_TYPE || contentType === 'application/xml' || body[firstVisible(body)] === LESS_THAN
+  );
+}
+
+function firstVisible(body: Buffer): number {
+  let at = 0;
+  while (at < body.length && isSpace(body[at])) at += 1;
+  return at;
+}
+
+const isSpace = (byte: number | undefined): boolean =>
+  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
+const about = (queue: string): string =>
+  `This is datapathd, serving the queue ${queue}.\n` +
+  'Calls: POST a JSON-RPC or an XML-RPC body to any path; without HTTP, write JSON text, JSON text after 16 digits\n' +
+  'of length, or MessagePack-RPC to this same socket. The method rpc.discover tells which methods there are.\n';
