@@ -1,0 +1,312 @@
+import {
+  type Diagnostics,
+  FROM_THE_START,
+  type In,
+  type Message,
+  type MessageId,
+  type Operation,
+  type Out,
+  type QueueReport,
+} from './protocol.ts';
+import { Queue } from './queue.ts';
+import { type BrokerConnection, Sessions } from './sessions.ts';
+import { Trace, type TraceLimits } from './trace.ts';
+import { WaitingTransfers } from './waiting.ts';
+
+/** Each is the setting `switch.<name>`. */
+export interface BrokerLimits extends TraceLimits {
+  readonly maxNameBytes: number;
+  readonly maxMessageBytes: number;
+  readonly maxQueues: number;
+  readonly maxSessions: number;
+  readonly maxQueueMessages: number;
+  readonly maxQueueBytes: number;
+  readonly maxTransferQueues: number;
+  readonly maxTransferBytes: number;
+}
+
+/** What is to be done about a request: an answer, with the operations to apply before it leaves; or waiting. */
+export type Decision =
+  | { readonly type: 'answer'; readonly out: Out; readonly operations: readonly Operation[] }
+  /** Nothing is here yet: ask again when woken, and answer `empty` when the time is over. */
+  | {
+      readonly type: 'wait';
+      readonly until: number;
+      readonly empty: Out;
+      subscribe(wake: () => void): () => void;
+    };
+
+const answer = (out: Out, operations: readonly Operation[] = []): Decision => ({
+  type: 'answer',
+  out,
+  operations,
+});
+const refuse = (status: 400 | 404 | 413 | 503, reason: string): Decision =>
+  answer({ type: 'refused', status, reason });
+
+const DONE: Out = { type: 'done' };
+
+/**
+ * The switch as a state machine, without I/O, timers or a clock of its own. `decide` looks and gives an answer with
+ * operations; only `apply` changes what the switch holds, now and whenever operations are applied again. Which
+ * connection belongs to which session, who waits, and the trace are of the moment: they change as they are decided.
+ */
+export class Broker {
+  readonly #limits: BrokerLimits;
+  readonly #started: number;
+  readonly #firstId: number;
+  readonly #queues = new Map<string, Queue>();
+  /** The transient queues of each session. */
+  readonly #owned = new Map<string, Set<string>>();
+  readonly #sessions = new Sessions();
+  readonly #waiting = new WaitingTransfers();
+  readonly #trace: Trace;
+
+  /** `now` is ms since the epoch; `firstId` is what ids count from in a new queue. */
+  constructor(limits: BrokerLimits, now: number, firstId = 0) {
+    this.#limits = limits;
+    this.#started = now;
+    this.#firstId = firstId;
+    this.#trace = new Trace(limits);
+  }
+
+  connect(): BrokerConnection {
+    return { token: undefined };
+  }
+
+  /** The connection is gone: gives the operations that follow from it. */
+  disconnect(connection: BrokerConnection): Operation[] {
+    return this.#endedSession(this.#sessions.release(connection));
+  }
+
+  decide(connection: BrokerConnection, request: In, now: number): Decision {
+    // What may be asked without a session comes first; everything else needs one.
+    switch (request.type) {
+      case 'login':
+        return this.#login(connection, request.token);
+      case 'diagnostics':
+        return answer({ type: 'diagnostics', report: this.#diagnostics(now) });
+      case 'trace':
+        return this.#traceFrom(request.from, request.timeout, now);
+    }
+    const { token } = connection;
+    if (token === undefined) return refuse(404, 'Please log in.');
+    switch (request.type) {
+      case 'create':
+        return this.#create(request.queue, request.lifetime === 'transient' ? token : undefined);
+      case 'destroy':
+        return answer(DONE, this.#queues.has(request.queue) ? [removal(request.queue)] : []);
+      case 'send':
+        return this.#send(token, request, now);
+      case 'transfer':
+        return this.#transfer(token, request, now);
+      case 'ack':
+        return this.#ack(token, request.id, now);
+      case 'list':
+        return answer({ type: 'names', names: this.#names(request.prefix, request.alive) });
+      case 'shutdown':
+        return answer(DONE);
+    }
+  }
+
+  apply(operation: Operation): void {
+    switch (operation.type) {
+      case 'queue-created':
+        this.#addQueue(operation.queue, operation.owner);
+        break;
+      case 'queue-removed':
+        this.#removeQueue(operation.queue);
+        break;
+      case 'message-sent': {
+        const { message } = operation;
+        this.#queues.get(message.id.queue)?.add(message);
+        this.#waiting.wake(message.id.queue);
+        break;
+      }
+      case 'message-acked':
+        this.#queues.get(operation.id.queue)?.ack(operation.id.id);
+        break;
+    }
+  }
+
+  #login(connection: BrokerConnection, token: string): Decision {
+    const wrong = this.#wrongName('session', token);
+    if (wrong !== undefined) return refuse(400, wrong);
+    const { maxSessions } = this.#limits;
+    if (!this.#sessions.has(token) && this.#sessions.size >= maxSessions) {
+      return refuse(503, `there are as many sessions as switch.maxSessions (${maxSessions}) allows`);
+    }
+    return answer(DONE, this.#endedSession(this.#sessions.bind(connection, token)));
+  }
+
+  #endedSession(token: string | undefined): Operation[] {
+    return token === undefined ? [] : [...(this.#owned.get(token) ?? [])].map(removal);
+  }
+
+  #create(queue: string, owner: string | undefined): Decision {
+    const created: Out = { type: 'created', queue };
+    if (this.#queues.has(queue)) return answer(created);
+    const wrong = this.#wrongName('queue', queue);
+    if (wrong !== undefined) return refuse(400, wrong);
+    const { maxQueues } = this.#limits;
+    if (this.#queues.size >= maxQueues) {
+      return refuse(503, `there are as many queues as switch.maxQueues (${maxQueues}) allows`);
+    }
+    return answer(created, [{ type: 'queue-created', queue, owner }]);
+  }
+
+  #wrongName(what: string, name: string): string | undefined {
+    const { maxNameBytes } = this.#limits;
+    const bytes = Buffer.byteLength(name);
+    if (bytes <= maxNameBytes) return undefined;
+    return `the name of a ${what} of ${bytes} bytes is over switch.maxNameBytes (${maxNameBytes})`;
+  }
+
+  #send(token: string, { queue: name, kind, payload }: In & { type: 'send' }, now: number): Decision {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) return answer({ type: 'sent', id: undefined });
+    const refusal = this.#full(queue, payload);
+    if (refusal !== undefined) return refusal;
+    const id: MessageId = { queue: name, id: queue.nextId };
+    const message: Message = { id, payload, kind, origin: token, time: now };
+    const what = { type: 'message', id, payload, kind } as const;
+    this.#trace.add({ time: now, input: token, queue: name, output: undefined, what });
+    return answer({ type: 'sent', id }, [{ type: 'message-sent', message }]);
+  }
+
+  #full(queue: Queue, payload: Buffer): Decision | undefined {
+    const { maxMessageBytes, maxQueueMessages, maxQueueBytes } = this.#limits;
+    if (payload.length > maxMessageBytes) {
+      return refuse(
+        413,
+        `a message of ${payload.length} bytes is over switch.maxMessageBytes (${maxMessageBytes})`,
+      );
+    }
+    if (queue.size >= maxQueueMessages) {
+      return refuse(
+        503,
+        `the queue ${queue.name} holds switch.maxQueueMessages (${maxQueueMessages}) messages`,
+      );
+    }
+    return queue.bytes + payload.length > maxQueueBytes
+      ? refuse(503, `the queue ${queue.name} would hold more than switch.maxQueueBytes (${maxQueueBytes})`)
+      : undefined;
+  }
+
+  #transfer(token: string, { from, timeout, queues }: In & { type: 'transfer' }, now: number): Decision {
+    const { maxTransferQueues } = this.#limits;
+    if (queues.length > maxTransferQueues) {
+      const reason = `${queues.length} queues are over switch.maxTransferQueues (${maxTransferQueues})`;
+      return refuse(400, reason);
+    }
+    const until = now + timeout;
+    const asked = queues.flatMap((name) => this.#queues.get(name) ?? []);
+    for (const queue of asked) queue.nextTransfer = until;
+    const messages = this.#fetch(asked, from);
+    if (messages.length === 0) {
+      const empty: Out = { type: 'messages', messages, next: from };
+      return { type: 'wait', until, empty, subscribe: (wake) => this.#waiting.subscribe(queues, wake) };
+    }
+    for (const { id, payload, kind } of messages) {
+      const what = { type: 'message', id, payload, kind } as const;
+      this.#trace.add({ time: now, input: undefined, queue: id.queue, output: token, what });
+    }
+    const next = messages.reduce((highest, { id }) => Math.max(highest, id.id), FROM_THE_START);
+    return answer({ type: 'messages', messages, next });
+  }
+
+  /**
+   * What waits above the cursor, queue by queue as asked. One cursor stands for all queues: when not all fits an
+   * answer, those with the lowest ids come, so that no message is left below the next cursor.
+   */
+  #fetch(queues: readonly Queue[], from: number): Message[] {
+    const { maxTransferBytes } = this.#limits;
+    const messages: Message[] = [];
+    let bytes = 0;
+    for (const queue of queues) {
+      let own = 0;
+      for (const message of queue.after(from)) {
+        messages.push(message);
+        own += message.payload.length;
+        // More of this queue can't fit: what it holds beyond has higher ids than all that is taken of it.
+        if (own > maxTransferBytes) break;
+      }
+      bytes += own;
+    }
+    return bytes <= maxTransferBytes ? messages : lowestIds(messages, maxTransferBytes);
+  }
+
+  #ack(token: string, id: MessageId, now: number): Decision {
+    const what = { type: 'ack', id } as const;
+    this.#trace.add({ time: now, input: token, queue: id.queue, output: undefined, what });
+    const waits = this.#queues.get(id.queue)?.has(id.id) === true;
+    return answer(DONE, waits ? [{ type: 'message-acked', id }] : []);
+  }
+
+  #names(prefix: string, alive: boolean): string[] {
+    return [...this.#queues.values()]
+      .filter(({ name, nextTransfer }) => name.startsWith(prefix) && !(alive && nextTransfer === undefined))
+      .map(({ name }) => name)
+      .sort()
+      .reverse();
+  }
+
+  #traceFrom(from: number, timeout: number, now: number): Decision {
+    const events = this.#trace.from(from);
+    const out: Out = { type: 'events', events };
+    if (events.length > 0) return answer(out);
+    return {
+      type: 'wait',
+      until: now + timeout,
+      empty: out,
+      subscribe: (wake) => this.#trace.waitForEvent(wake),
+    };
+  }
+
+  #diagnostics(now: number): Diagnostics {
+    const queues = [...this.#queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return {
+      uptime: now - this.#started,
+      started: this.#started,
+      persistent: queues.filter(({ owner }) => owner === undefined).map(report),
+      transient: queues.filter(({ owner }) => owner !== undefined).map(report),
+    };
+  }
+
+  #addQueue(name: string, owner: string | undefined): void {
+    this.#queues.set(name, new Queue(name, owner, this.#firstId));
+    if (owner === undefined) return;
+    const owned = this.#owned.get(owner) ?? new Set();
+    this.#owned.set(owner, owned.add(name));
+  }
+
+  #removeQueue(name: string): void {
+    const owner = this.#queues.get(name)?.owner;
+    this.#queues.delete(name);
+    if (owner === undefined) return;
+    const owned = this.#owned.get(owner);
+    owned?.delete(name);
+    if (owned?.size === 0) this.#owned.delete(owner);
+  }
+}
+
+const removal = (queue: string): Operation => ({ type: 'queue-removed', queue });
+
+const report = (queue: Queue): QueueReport => ({
+  name: queue.name,
+  nextTransfer: queue.nextTransfer,
+  messages: queue.newestFirst(),
+});
+
+/** As many messages by ascending id as fit, at least one, and no id in part; in the order they stood in. */
+function lowestIds(messages: readonly Message[], maxBytes: number): Message[] {
+  const ascending = [...messages].sort((a, b) => a.id.id - b.id.id);
+  let bytes = 0;
+  let highest = FROM_THE_START;
+  for (const { id, payload } of ascending) {
+    bytes += payload.length;
+    if (bytes > maxBytes && highest !== FROM_THE_START && id.id > highest) break;
+    highest = id.id;
+  }
+  return messages.filter(({ id }) => id.id <= highest);
+}

@@ -1,0 +1,58 @@
+import { type Conversation, farewell, type Reply, reply } from '../wire/conversation.ts';
+import { converse } from '../wire/converse.ts';
+import { createHttpReader, HttpFault, type HttpRequest } from '../wire/http.ts';
+import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
+import type { SwitchHost } from './host.ts';
+import { readRequest, writeResponse } from './http-codec.ts';
+import type { Out } from './protocol.ts';
+
+/** Each is a setting; the texts name it. */
+export interface SwitchFrontLimits {
+  readonly maxHeaderBytes: number;
+  readonly maxMessageBytes: number;
+  /** ms */
+  readonly maxTransferTimeout: number;
+}
+
+const REQUEST_TIMEOUT = 408;
+
+/** Serves the switch over HTTP: gives what starts the conversation of each new connection. */
+export function createSwitchFront(host: SwitchHost, limits: SwitchFrontLimits): () => Conversation {
+  return () => {
+    const client = host.connect();
+    return converse({
+      protocol: 'switch',
+      reader: createHttpReader({
+        maxHeaderBytes: limits.maxHeaderBytes,
+        maxBodyBytes: limits.maxMessageBytes,
+        bodySetting: 'switch.maxMessageBytes',
+      }),
+      answer: (message) => {
+        if (message.type === 'continue') return reply(HTTP_CONTINUE);
+        const request = readRequest(message, limits.maxTransferTimeout);
+        if (request.type === 'refused') return respond(message, request);
+        const out = client.perform(request);
+        return out instanceof Promise
+          ? out.then((settled) => respond(message, settled))
+          : respond(message, out);
+      },
+      fault: (fault) =>
+        farewell(
+          httpResponse(
+            fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT,
+            undefined,
+            fault.reason,
+            false,
+          ),
+        ),
+      ended: () => client.hurry(),
+      closed: () => client.leave(),
+    });
+  };
+}
+
+function respond({ keepAlive }: HttpRequest, out: Out): Reply {
+  const { status, body } = writeResponse(out);
+  const bytes = httpResponse(status, undefined, body, keepAlive);
+  return keepAlive ? reply(bytes) : farewell(bytes);
+}

@@ -1,0 +1,86 @@
+import type { SwitchClient, SwitchHost } from './host.ts';
+import { FROM_THE_START, type In, type Message } from './protocol.ts';
+
+export interface QueueServiceOptions {
+  readonly host: SwitchHost;
+  readonly queue: string;
+  /** The session under which the queue is served. */
+  readonly token: string;
+  /** Answers a request's payload with the reply's. Never rejects. */
+  readonly answer: (payload: Buffer) => string | Buffer | Promise<string | Buffer>;
+  /** Requests that are under way at the same time; further ones wait in the queue. */
+  readonly maxConcurrent: number;
+}
+
+export interface QueueService {
+  /** Takes no more requests; settles when those under way are answered. */
+  stop(): Promise<void>;
+}
+
+/** A transfer waits this long, and then the next one: so a queue that somebody destroyed is there again soon. */
+const TRANSFER_TIMEOUT_MS = 10_000;
+
+/** Serves a queue in this process: a client of the broker like any other, which transfers, answers and acks. */
+export function serveQueue(options: QueueServiceOptions): QueueService {
+  const client = options.host.connect();
+  let stopping = false;
+  const served = serve(client, options, () => stopping);
+  return {
+    stop: async () => {
+      stopping = true;
+      client.hurry();
+      await served;
+      client.leave();
+    },
+  };
+}
+
+async function serve(
+  client: SwitchClient,
+  options: QueueServiceOptions,
+  isStopping: () => boolean,
+): Promise<void> {
+  const { queue, token, maxConcurrent } = options;
+  await client.perform({ type: 'login', token });
+  const underWay = new Set<Promise<void>>();
+  let from = FROM_THE_START;
+  while (!isStopping()) {
+    await client.perform({ type: 'create', queue, lifetime: 'persistent' });
+    const out = await client.perform({
+      type: 'transfer',
+      from,
+      timeout: TRANSFER_TIMEOUT_MS,
+      queues: [queue],
+    });
+    if (out.type !== 'messages') break;
+    from = out.next;
+    for (const message of out.messages) {
+      const answered: Promise<void> = answerMessage(client, message, options).finally(() =>
+        underWay.delete(answered),
+      );
+      underWay.add(answered);
+      if (underWay.size >= maxConcurrent) await Promise.race(underWay);
+    }
+  }
+  await Promise.all(underWay);
+}
+
+async function answerMessage(
+  client: SwitchClient,
+  message: Message,
+  options: QueueServiceOptions,
+): Promise<void> {
+  const { id, kind, payload } = message;
+  if (kind.type === 'request') {
+    const answer = await options.answer(payload);
+    const response: In = {
+      type: 'send',
+      queue: kind.replyTo,
+      kind: { type: 'response', to: id },
+      payload: typeof answer === 'string' ? Buffer.from(answer) : answer,
+    };
+    // A caller that has gone has no queue any more: its reply is dropped, as the protocol has it.
+    await client.perform(response);
+  }
+  await client.perform({ type: 'ack', id });
+}
