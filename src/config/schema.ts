@@ -1,0 +1,265 @@
+/** One setting: what is known of it, from which reading, checking, `--help`, the default file and the page are made. */
+export type Setting = {
+  readonly doc: string;
+} & (
+  | {
+      readonly format: 'duration' | 'size' | 'mode' | 'text' | 'path' | 'queue' | 'store-path';
+      readonly default: string;
+    }
+  | { readonly format: 'count'; readonly default: number }
+  | { readonly format: 'flag'; readonly default: boolean }
+  | { readonly format: 'texts'; readonly default: readonly string[] }
+  | { readonly format: 'choice'; readonly default: string; readonly choices: readonly string[] }
+);
+
+/** The settings by section, in the order in which they are shown. */
+export const SCHEMA = {
+  sockets: {
+    directory: {
+      doc: 'The folder of the sockets: each queue that is served is a Unix socket of that name in it.',
+      format: 'path',
+      default: '/run/datapathd',
+    },
+    mode: { doc: 'Permission bits of the socket files.', format: 'mode', default: '0600' },
+    group: {
+      doc: "Group of the socket files, by name or number; empty: the daemon's own.",
+      format: 'text',
+      default: '',
+    },
+    maxConnections: {
+      doc: 'Connections at the same time, all sockets together. One more is told so and closed.',
+      format: 'count',
+      default: 10_000,
+    },
+    maxRequestBytes: {
+      doc: 'The largest request, in every protocol of the queues: a JSON text, a body, a MessagePack message.',
+      format: 'size',
+      default: '16MiB',
+    },
+    maxHeaderBytes: {
+      doc: 'The largest head of an HTTP request, request line and all headers together.',
+      format: 'size',
+      default: '16KiB',
+    },
+    maxDepth: {
+      doc: 'How deep arrays and objects may be nested in a request.',
+      format: 'count',
+      default: 64,
+    },
+    maxBatchCalls: { doc: 'Calls in one JSON-RPC batch.', format: 'count', default: 1000 },
+    maxAnswerBytes: {
+      doc: 'The largest answer to one request; the answers to a batch count together.',
+      format: 'size',
+      default: '64MiB',
+    },
+    maxUnsentBytes: {
+      doc: "Bytes written to a connection and not taken by its peer, above which the peer's further requests wait.",
+      format: 'size',
+      default: '1MiB',
+    },
+    requestTimeout: {
+      doc: 'A request that has begun must be whole within this time.',
+      format: 'duration',
+      default: '30s',
+    },
+  },
+  datapath: {
+    queue: {
+      doc: 'The queue of the datapath service. Keep it outside org.xen.xapi.storage: xapi takes every queue that is alive there for an SR driver.',
+      format: 'queue',
+      default: 'org.xen.xapi.datapath',
+    },
+  },
+  storage: {
+    enabled: {
+      doc: 'false: a pure switch, without storage queues and without xenstore.',
+      format: 'flag',
+      default: true,
+    },
+  },
+  switch: {
+    mode: {
+      doc: 'serve: be the message switch; join: serve our queues on a switch that runs already; off: sockets only.',
+      format: 'choice',
+      choices: ['serve', 'join', 'off'],
+      default: 'serve',
+    },
+    path: {
+      doc: "The switch's socket. Empty: switch.sock in sockets.directory when serving, /run/message-switch/sock when joining.",
+      format: 'path',
+      default: '',
+    },
+    stateDirectory: {
+      doc: 'The folder for what outlives the process. Empty: none.',
+      format: 'path',
+      default: '/var/lib/datapathd',
+    },
+    maxMessageBytes: { doc: 'The largest payload of a message.', format: 'size', default: '16MiB' },
+    maxNameBytes: { doc: 'The longest name of a queue or of a session.', format: 'size', default: '1KiB' },
+    maxQueues: { doc: 'Queues at the same time.', format: 'count', default: 10_000 },
+    maxSessions: { doc: 'Sessions at the same time.', format: 'count', default: 10_000 },
+    maxQueueMessages: { doc: 'Messages that wait in one queue.', format: 'count', default: 100_000 },
+    maxQueueBytes: { doc: 'Bytes of payload that wait in one queue.', format: 'size', default: '256MiB' },
+    maxTransferQueues: { doc: 'Queues that one transfer may ask for.', format: 'count', default: 1000 },
+    maxTransferBytes: {
+      doc: 'Bytes of payload that one transfer answers with; the rest comes with the next. One message always comes.',
+      format: 'size',
+      default: '16MiB',
+    },
+    maxTransferTimeout: {
+      doc: 'The longest time that a transfer waits, whatever it asks for.',
+      format: 'duration',
+      default: '1h',
+    },
+    traceEntries: { doc: 'Events that the trace keeps.', format: 'count', default: 1000 },
+    traceBytes: {
+      doc: 'Bytes of payload that the trace keeps, all events together.',
+      format: 'size',
+      default: '4MiB',
+    },
+    tracePayloadBytes: {
+      doc: 'A longer payload is cut to this in the trace.',
+      format: 'size',
+      default: '1KiB',
+    },
+  },
+  xenstore: {
+    mode: {
+      doc: 'auto: the socket of a xenstored that runs here, else the embedded store; socket, embedded: one of these.',
+      format: 'choice',
+      choices: ['auto', 'socket', 'embedded'],
+      default: 'auto',
+    },
+    socket: {
+      doc: "xenstored's socket. Empty: $XENSTORED_PATH, else /run/xenstored/socket, else /var/run/xenstored/socket.",
+      format: 'path',
+      default: '',
+    },
+    startTimeout: {
+      doc: 'How long a call waits at most for the first synchronisation with xenstore.',
+      format: 'duration',
+      default: '3s',
+    },
+    requestTimeout: {
+      doc: 'A request that xenstored does not answer within this time ends the connection, and a new one is made.',
+      format: 'duration',
+      default: '5s',
+    },
+    maxPayloadBytes: {
+      doc: 'The largest answer taken from xenstored: oxenstored lists large folders in one piece.',
+      format: 'size',
+      default: '16MiB',
+    },
+    embeddedMaxNodes: {
+      doc: 'Nodes in the embedded store.',
+      format: 'count',
+      default: 1_000_000,
+    },
+    embeddedMaxWatches: {
+      doc: 'Watches of one connection to the embedded store.',
+      format: 'count',
+      default: 10_000,
+    },
+    embeddedMaxTransactions: {
+      doc: 'Transactions that one connection to the embedded store may have open.',
+      format: 'count',
+      default: 100,
+    },
+    embeddedMaxUnsentBytes: {
+      doc: 'Events that a connection to the embedded store has not read, above which it is closed.',
+      format: 'size',
+      default: '16MiB',
+    },
+    srPath: {
+      doc: "Where a domain publishes its attached SRs, below the domain's home.",
+      format: 'store-path',
+      default: 'xapi/storage/sr',
+    },
+    driverDomains: {
+      doc: 'Domains trusted to publish SRs, by domid or by VM uuid. Domain 0 always is.',
+      format: 'texts',
+      default: [],
+    },
+  },
+  log: {
+    level: {
+      doc: 'What is logged. debug has one line for every request.',
+      format: 'choice',
+      choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      default: 'info',
+    },
+    format: {
+      doc: 'json: a JSON object a line; pretty: for people; auto: pretty on a terminal.',
+      format: 'choice',
+      choices: ['auto', 'json', 'pretty'],
+      default: 'auto',
+    },
+    maxRepeats: {
+      doc: 'Lines of the same kind from the same source in one log.repeatInterval.',
+      format: 'count',
+      default: 10,
+    },
+    repeatInterval: {
+      doc: 'The time after which a source that was silenced may log again, and what was left out is counted.',
+      format: 'duration',
+      default: '10s',
+    },
+  },
+  shutdown: {
+    timeout: {
+      doc: 'How long a stop waits for what is under way.',
+      format: 'duration',
+      default: '10s',
+    },
+  },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, Setting>>>>;
+
+type ValueOf<S> = S extends { readonly format: 'choice'; readonly choices: readonly (infer Choice)[] }
+  ? Choice
+  : S extends { readonly format: 'duration' | 'size' | 'mode' | 'count' }
+    ? number
+    : S extends { readonly format: 'flag' }
+      ? boolean
+      : S extends { readonly format: 'texts' }
+        ? readonly string[]
+        : string;
+
+type Schema = typeof SCHEMA;
+
+/** The configuration as it is used: durations in ms, sizes in bytes, permission bits as a number. */
+export type Config = {
+  readonly [Section in keyof Schema]: {
+    readonly [Key in keyof Schema[Section]]: ValueOf<Schema[Section][Key]>;
+  };
+};
+
+/** A setting with its full name, `section.key`. */
+export interface NamedSetting {
+  readonly section: string;
+  readonly key: string;
+  readonly name: string;
+  readonly setting: Setting;
+}
+
+/** All settings, in order. */
+export const SETTINGS: readonly NamedSetting[] = Object.entries(SCHEMA).flatMap(([section, keys]) =>
+  Object.entries(keys).map(([key, setting]) => ({ section, key, name: `${section}.${key}`, setting })),
+);
+
+/** `sockets.maxConnections` → `DATAPATHD_SOCKETS_MAX_CONNECTIONS`. */
+export const environmentName = ({ section, key }: NamedSetting): string =>
+  `${ENVIRONMENT_PREFIX}${section}_${key.replace(/[A-Z]/g, '_$&')}`.toUpperCase();
+
+export const ENVIRONMENT_PREFIX = 'DATAPATHD_';
+
+/** The unit of a plain number, for the settings that have one. */
+export function unitOf(setting: Setting): string | undefined {
+  switch (setting.format) {
+    case 'duration':
+      return 'seconds';
+    case 'size':
+      return 'bytes';
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,67 @@
+import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino';
+import pretty from 'pino-pretty';
+import { redact, redactText } from './redact.ts';
+
+export type { Logger } from 'pino';
+
+export interface LogOptions {
+  readonly level: string;
+  readonly format: 'auto' | 'json' | 'pretty';
+  /** Where lines go; a terminal gets pretty ones by `auto`. */
+  readonly destination: DestinationStream & { readonly isTTY?: boolean };
+}
+
+export interface Log {
+  readonly logger: Logger;
+  /** The last warnings and errors, oldest first, for diagnostics. */
+  recentTroubles(): readonly string[];
+}
+
+/** How many warnings and errors are kept for diagnostics. */
+const TROUBLES_KEPT = 20;
+
+const WARN = 40;
+
+/** Makes the daemon's logger: JSON lines, or pretty ones for people. Secrets are taken out of every line. */
+export function createLog({ level, format, destination }: LogOptions): Log {
+  const troubles: string[] = [];
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }), log: (fields) => redactFields(fields) },
+    hooks: {
+      logMethod(args, method, number) {
+        const [first, second] = args;
+        const text = typeof first === 'string' ? first : second;
+        if (number >= WARN && typeof text === 'string') keep(troubles, redactText(text));
+        // Only texts that have no placeholders are logged here, so the text is the whole message.
+        if (typeof first === 'string') method.apply(this, [redactText(first)]);
+        else method.apply(this, [first, typeof second === 'string' ? redactText(second) : second]);
+      },
+    },
+  };
+  const stream = isPretty(format, destination) ? prettyStream(destination) : destination;
+  return { logger: pino(options, stream), recentTroubles: () => troubles };
+}
+
+const isPretty = (format: LogOptions['format'], { isTTY = false }: LogOptions['destination']): boolean =>
+  format === 'pretty' || (format === 'auto' && isTTY);
+
+/** In this thread: a transport would be a worker with a file of its own. */
+const prettyStream = (destination: LogOptions['destination']): DestinationStream =>
+  pretty({
+    colorize: destination.isTTY === true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    sync: true,
+    destination: { write: (line: string) => destination.write(line) } as NodeJS.WritableStream,
+  });
+
+function redactFields(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, redact(value, name)]));
+}
+
+function keep(troubles: string[], text: string): void {
+  troubles.push(`${new Date().toISOString()} ${text}`);
+  if (troubles.length > TROUBLES_KEPT) troubles.shift();
+}
