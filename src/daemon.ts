@@ -1,0 +1,342 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  type Config,
+  ConfigError,
+  renderDifferences,
+  resolveSwitchPath,
+  resolveXenstoreSocket,
+} from './config.ts';
+import type { Log, Logger } from './log.ts';
+import { limitRepeats, type RepeatLimit } from './log-limit.ts';
+import { groupId, lockFile, openFileLimit } from './posix.ts';
+import { jsonAnswers, type RpcLimits, unreadable } from './rpc/answer.ts';
+import { keeping } from './rpc/encode.ts';
+import { createRpcFront } from './rpc/front.ts';
+import { discoverMethod } from './rpc/openrpc.ts';
+import { createService, implement, type Service, type ServiceObserver } from './rpc/service.ts';
+import { ago, renderDiagnostics, type Section } from './service/diagnostics.ts';
+import type { ConnectionCounters } from './socket/connection.ts';
+import { type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
+import { PluginInterface, pluginImplementation } from './storage/plugin.ts';
+import { Broker } from './switch/broker.ts';
+import { SwitchHost } from './switch/host.ts';
+import { createSwitchFront } from './switch/http.ts';
+import { type QueueService, serveQueue } from './switch/service.ts';
+import { JsonFailure, parseJsonBytes, writeJson } from './wire/json.ts';
+import { connect } from './xenstore/connection.ts';
+import { createEmbeddedStore } from './xenstore/embedded/store.ts';
+import { type SrView, startSrView, type ViewReport } from './xenstore/view.ts';
+
+/** The start can't go on. The message is one line for the operator. */
+export class StartError extends Error {}
+
+export interface DaemonOptions {
+  readonly config: Config;
+  /** Where the values that are not defaults came from, for diagnostics. */
+  readonly places: ReadonlyMap<string, string>;
+  readonly version: string;
+  readonly log: Log;
+  /** A client asked the daemon to end. */
+  readonly shutdown: () => void;
+}
+
+/** What runs, for the words at the start. */
+export interface Daemon {
+  readonly sockets: readonly string[];
+  readonly xenstore: { readonly type: 'socket' | 'embedded'; readonly path: string } | undefined;
+  /** Takes nothing new, lets what is under way finish within `shutdown.timeout`, and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** ms since the epoch, with fractions, and never backwards. */
+const now = (): number => performance.timeOrigin + performance.now();
+
+const EMBEDDED_SOCKET = 'xenstored.sock';
+const LOCK_FILE = 'datapathd.lock';
+/** Descriptors that are no connections: sockets that listen, the lock, the log, xenstore, and Node's own. */
+const RESERVED_FILES = 64;
+/** Requests on a queue that are answered at the same time. */
+const MAX_CONCURRENT = 256;
+
+/** Puts everything together and starts it. Throws a `StartError`, or another error with a line for the operator. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config } = options;
+  if (config.switch.mode === 'join') {
+    throw new ConfigError('switch.mode: join is not served by this version; expected serve or off');
+  }
+  const release = lockDirectory(config.sockets.directory);
+  const house = new House(options);
+  try {
+    await house.open();
+  } catch (error) {
+    await house.close();
+    release();
+    throw error;
+  }
+  return {
+    sockets: house.paths,
+    xenstore: house.xenstore,
+    stop: async () => {
+      await house.close();
+      release();
+    },
+  };
+}
+
+/** The folder of the sockets, made private unless it is there already, belongs to one daemon at a time. */
+function lockDirectory(directory: string): () => void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = lockFile(join(directory, LOCK_FILE), `${process.pid}`);
+  if (lock.type === 'held') {
+    throw new StartError(
+      `a datapathd with the pid ${lock.note} already runs in ${resolve(directory)} (sockets.directory)`,
+    );
+  }
+  return lock.release;
+}
+
+/** All that runs, in the order in which it was opened. */
+class House {
+  readonly #options: DaemonOptions;
+  readonly #logger: Logger;
+  readonly #started = now();
+  readonly #repeats: RepeatLimit;
+  readonly #sockets: ListeningSocket[] = [];
+  readonly #budget: { open: number; readonly max: number };
+  readonly #services: Service[] = [];
+  readonly #queueServices: QueueService[] = [];
+  #view: SrView | undefined;
+  xenstore: Daemon['xenstore'];
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#logger = options.log.logger;
+    const { maxRepeats, repeatInterval } = options.config.log;
+    this.#repeats = limitRepeats({ maxRepeats, interval: repeatInterval, now });
+    this.#budget = { open: 0, max: this.#connectionsAllowed() };
+  }
+
+  get paths(): string[] {
+    return this.#sockets.map(({ path }) => path);
+  }
+
+  async open(): Promise<void> {
+    const { config } = this.#options;
+    if (config.storage.enabled) {
+      await this.#openXenstore();
+      await this.#openQueue(this.#datapathService());
+    }
+    if (config.switch.mode === 'serve') await this.#openSwitch();
+  }
+
+  async close(): Promise<void> {
+    const { timeout } = this.#options.config.shutdown;
+    // What the view knows stays known to the calls that are still under way.
+    await this.#view?.stop();
+    for (const socket of this.#sockets) socket.stop();
+    const over = AbortSignal.timeout(timeout);
+    over.onabort = () => {
+      for (const socket of this.#sockets) socket.destroy();
+    };
+    const queues = Promise.all(this.#queueServices.map((service) => service.stop()));
+    await Promise.race([
+      Promise.all([queues, ...this.#sockets.map(({ drained }) => drained)]),
+      aborted(over),
+    ]);
+    over.onabort = null;
+  }
+
+  /** Fewer than asked for when the process may not have as many files open, and that is said. */
+  #connectionsAllowed(): number {
+    const { maxConnections } = this.#options.config.sockets;
+    const possible = openFileLimit() - RESERVED_FILES;
+    if (possible >= maxConnections) return maxConnections;
+    this.#logger.warn(
+      { maxConnections, possible },
+      `LimitNOFILE allows ${possible} connections, fewer than sockets.maxConnections (${maxConnections})`,
+    );
+    return Math.max(1, possible);
+  }
+
+  async #openXenstore(): Promise<void> {
+    const { config } = this.#options;
+    const { requestTimeout, maxPayloadBytes, srPath, driverDomains } = config.xenstore;
+    const socket = resolveXenstoreSocket(config, process.env);
+    const embedded =
+      config.xenstore.mode === 'embedded' || (config.xenstore.mode === 'auto' && !existsSync(socket));
+    const path = embedded ? await this.#openEmbeddedStore() : socket;
+    this.xenstore = { type: embedded ? 'embedded' : 'socket', path };
+    this.#view = startSrView({
+      connect: (onEvent) => connect({ path, requestTimeout, maxPayloadBytes, onEvent }),
+      srPath,
+      driverDomains,
+      logger: this.#logger,
+      now,
+    });
+  }
+
+  async #openEmbeddedStore(): Promise<string> {
+    const store = createEmbeddedStore(this.#options.config.xenstore);
+    const path = join(this.#options.config.sockets.directory, EMBEDDED_SOCKET);
+    await this.#listen(path, (peer) => store.converse(peer), '');
+    return path;
+  }
+
+  #datapathService(): Service {
+    const { config, version } = this.#options;
+    const view = this.#view;
+    if (view === undefined) throw new Error('the view is opened before the service that reads it');
+    const { queue } = config.datapath;
+    const observer = this.#observer();
+    const diagnostics = (): string => renderDiagnostics(this.#sections());
+    const plugin = pluginImplementation({
+      version,
+      srs: view,
+      startTimeout: config.xenstore.startTimeout,
+      diagnostics,
+    });
+    const info = { title: queue, description: 'The datapath service of a Xen host.', version };
+    const methods = [
+      ...implement(PluginInterface, plugin, observer),
+      discoverMethod(info, [PluginInterface]),
+    ];
+    return createService(queue, methods, observer, now);
+  }
+
+  async #openQueue(service: Service): Promise<void> {
+    this.#services.push(service);
+    const path = join(this.#options.config.sockets.directory, service.queue);
+    await this.#listen(path, createRpcFront(service, this.#rpcLimits()), `${unreadable(this.#refusal())}\n`);
+  }
+
+  async #openSwitch(): Promise<void> {
+    const { config, shutdown } = this.#options;
+    const limits = config.switch;
+    const broker = new Broker(limits, now());
+    const host = new SwitchHost({ broker, now, commit: () => {}, shutdown });
+    const front = createSwitchFront(host, { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes });
+    for (const service of this.#services) this.#serveOnSwitch(host, service);
+    const body = `${this.#refusal()}\n`;
+    const refusal = `HTTP/1.1 503 Service Unavailable\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+    await this.#listen(resolveSwitchPath(config), front, refusal);
+  }
+
+  #serveOnSwitch(host: SwitchHost, service: Service): void {
+    const limits = this.#rpcLimits();
+    const answers = jsonAnswers(service, limits, keeping(writeJson));
+    const answer = (payload: Buffer): string | Promise<string> => {
+      const value = parseJsonBytes(payload, limits);
+      return value instanceof JsonFailure ? unreadable(value.reason) : answers(value);
+    };
+    const token = `datapathd:${process.pid}`;
+    const { queue } = service;
+    this.#queueServices.push(serveQueue({ host, queue, token, answer, maxConcurrent: MAX_CONCURRENT }));
+  }
+
+  async #listen(path: string, start: SocketOptions['start'], refusal: string): Promise<void> {
+    const { mode, group, requestTimeout, maxUnsentBytes } = this.#options.config.sockets;
+    const gid = group === '' ? undefined : groupId(group);
+    if (group !== '' && gid === undefined) throw new ConfigError(`sockets.group: there is no group ${group}`);
+    const limits = { requestTimeout, maxUnsentBytes };
+    const refused = (): void => {
+      this.#repeats.log(`${path} refused`, (more) => {
+        this.#logger.warn({ socket: path, more }, `${this.#refusal()}: a connection was refused`);
+      });
+    };
+    this.#sockets.push(
+      await listenOn({ path, mode, gid, limits, budget: this.#budget, refusal, refused, start }),
+    );
+  }
+
+  #refusal(): string {
+    return `there are as many connections as sockets.maxConnections (${this.#budget.max}) allows`;
+  }
+
+  #rpcLimits(): RpcLimits {
+    return this.#options.config.sockets;
+  }
+
+  #observer(): ServiceObserver {
+    const logger = this.#logger;
+    return {
+      wanted: () => logger.isLevelEnabled('debug'),
+      answered: (record) => logger.debug(record, 'call'),
+      threw: (method, error) => {
+        this.#repeats.log(`${method} threw`, (more) =>
+          logger.error({ method, err: error, more }, `${method} failed`),
+        );
+      },
+    };
+  }
+
+  #sections(): Section[] {
+    const { config, places, version, log } = this.#options;
+    const { rss, heapUsed } = process.memoryUsage();
+    return [
+      {
+        title: 'datapathd',
+        lines: [
+          `version ${version}, Node ${process.version}`,
+          `up for ${ago(this.#started, now())}`,
+          `memory ${Math.round(rss / 1024)} KiB resident, ${Math.round(heapUsed / 1024)} KiB heap`,
+        ],
+      },
+      { title: 'configuration that differs from the defaults', lines: renderDifferences(config, places) },
+      ...(this.#view === undefined
+        ? []
+        : [{ title: 'view of the attached SRs', lines: viewLines(this.#view.report()) }]),
+      {
+        title: 'queues',
+        lines: this.#services.map(
+          ({ queue, counters }) => `${queue}: ${counters.calls} calls, ${counters.errors} errors`,
+        ),
+      },
+      {
+        title: 'sockets',
+        lines: this.#sockets.map(({ path, counters }) => `${path}: ${socketLine(counters)}`),
+      },
+      { title: 'last warnings and errors', lines: log.recentTroubles() },
+    ];
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+
+const socketLine = ({
+  open,
+  accepted,
+  refused,
+  bytesIn,
+  bytesOut,
+  protocols,
+}: ConnectionCounters): string => {
+  const spoken = [...protocols].map(([protocol, count]) => `${protocol} ${count}`).join(', ');
+  return `${open} open, ${accepted} accepted (${spoken}), ${refused} refused, ${bytesIn} bytes in, ${bytesOut} bytes out`;
+};
+
+function viewLines(report: ViewReport): string[] {
+  const { view, everFresh, shown, shownByDomain, ignored, followedDomains, events, synchronisations } =
+    report;
+  return [
+    viewState(view, everFresh),
+    `${shown} SRs shown${[...shownByDomain].map(([domid, count]) => `, ${count} of domain ${domid}`).join('')}`,
+    `not shown: ${ignored.noUuid} whose name is no uuid, ${ignored.halfWritten} half written`,
+    `domains followed: ${followedDomains.join(', ') || 'none'}`,
+    `${events} events, ${synchronisations} synchronisations`,
+    ...(report.lastTrouble === undefined ? [] : [`last trouble: ${report.lastTrouble}`]),
+  ];
+}
+
+function viewState(view: ViewReport['view'], everFresh: boolean): string {
+  switch (view.state) {
+    case 'fresh':
+      return `fresh for ${ago(view.since, now())}`;
+    case 'stale':
+      return `stale for ${ago(view.since, now())}: ${view.reason}; answers come from what was last known`;
+    case 'connecting':
+    case 'synchronising':
+      return `${view.state}${everFresh ? '' : '; never fresh since the start'}`;
+  }
+}

@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+import packageJson from '../package.json' with { type: 'json' };
+import { ConfigError, type LoadedConfig, loadConfig, renderHelp, renderPrintedConfig } from './config.ts';
+import { type Daemon, StartError, startDaemon } from './daemon.ts';
+import { createLog, type Logger } from './log.ts';
+import { SocketError } from './socket/listen.ts';
+
+/** Wrong words or a wrong configuration: as other daemons, so that systemd does not try again. */
+const EXIT_CONFIG = 2;
+const EXIT_FAILED = 1;
+
+const loaded = load();
+switch (loaded.command) {
+  case 'help':
+    process.stdout.write(renderHelp());
+    break;
+  case 'version':
+    console.log(packageJson.version);
+    break;
+  case 'check-config':
+    console.log('the configuration is sound');
+    break;
+  case 'print-config':
+    process.stdout.write(renderPrintedConfig(loaded.config, loaded.places));
+    break;
+  case 'run':
+    await run(loaded);
+}
+
+function load(): LoadedConfig {
+  try {
+    return loadConfig(process.argv.slice(2), process.env);
+  } catch (error) {
+    if (error instanceof ConfigError) end(error.message, EXIT_CONFIG);
+    throw error;
+  }
+}
+
+async function run({ config, places }: LoadedConfig): Promise<void> {
+  const { level, format } = config.log;
+  const log = createLog({ level, format, destination: process.stderr });
+  process.on('uncaughtException', (error) => {
+    log.logger.fatal({ err: error }, `unexpected: ${error.message}`);
+    process.exit(EXIT_FAILED);
+  });
+  const stopping = Promise.withResolvers<string>();
+  const shutdown = (): void => stopping.resolve('a client asked for it');
+  const daemon = await start({ config, places, log, version: packageJson.version, shutdown });
+  log.logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);
+  if (process.env.JOURNAL_STREAM === undefined) process.stdout.write(greeting(daemon, config.datapath.queue));
+  onSignals(stopping.resolve, log.logger);
+  const reason = await stopping.promise;
+  log.logger.info({ reason }, 'stopping');
+  await daemon.stop();
+  log.logger.info('stopped');
+  // What is still open is nothing to wait for: it was told to close, and had its time.
+  process.exit(0);
+}
+
+async function start(options: Parameters<typeof startDaemon>[0]): Promise<Daemon> {
+  try {
+    return await startDaemon(options);
+  } catch (error) {
+    if (error instanceof ConfigError) end(error.message, EXIT_CONFIG);
+    if (error instanceof StartError || error instanceof SocketError) end(error.message, EXIT_FAILED);
+    if (error instanceof Error && 'code' in error) end(error.message, EXIT_FAILED);
+    throw error;
+  }
+}
+
+/** The first signal stops in order; the second ends at once. */
+function onSignals(stop: (reason: string) => void, logger: Logger): void {
+  let asked = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (asked) {
+        logger.warn({ signal }, 'a second signal: ending at once');
+        process.exit(EXIT_FAILED);
+      }
+      asked = true;
+      stop(signal);
+    });
+  }
+}
+
+function end(message: string, code: number): never {
+  console.error(`datapathd: ${message}`);
+  process.exit(code);
+}
+
+/** Where things are and what to type next. */
+function greeting({ sockets, xenstore }: Daemon, queue: string): string {
+  const path = sockets.find((socket) => socket.endsWith(`/${queue}`));
+  const lines = [
+    `datapathd ${packageJson.version} is running. Its sockets:`,
+    ...sockets.map((socket) => `  ${socket}`),
+  ];
+  if (xenstore?.type === 'embedded') {
+    lines.push('No xenstored runs here, so an embedded store stands in. Attach an SR to it:');
+    lines.push(...attachExample(xenstore.path));
+  }
+  if (path !== undefined) {
+    lines.push('Ask for the attached SRs:');
+    lines.push(
+      `  echo '{"method":"Plugin.ls","params":[{"dbg":"me"}],"id":1}' | socat - UNIX-CONNECT:${path}`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function attachExample(storePath: string): string[] {
+  const uuid = '0a1b2c3d-0000-4000-8000-000000000001';
+  const node = `xapi/storage/sr/${uuid}`;
+  return [
+    `  XENSTORED_PATH=${storePath} xenstore-write ${node}/uuid ${uuid} ${node}/plugin org.xen.xapi.storage.mine`,
+  ];
+}
