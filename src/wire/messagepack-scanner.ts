@@ -24,6 +24,8 @@ export interface MessagePackLimits {
 export class MessagePackScanner {
   /** Name–value pairs in all maps of the message. */
   members = 0;
+  /** The message holds an integer in a format of 64 bits. */
+  wide = false;
   readonly #limits: MessagePackLimits;
   /** For each container that is open: the items still to come, and whether it is a map. */
   readonly #left: number[] = [];
@@ -37,6 +39,7 @@ export class MessagePackScanner {
   /** Forgets the message, for the next one. */
   reset(): void {
     this.members = 0;
+    this.wide = false;
     this.#left.length = 0;
     this.#maps.length = 0;
     this.#begun = false;
@@ -56,6 +59,7 @@ export class MessagePackScanner {
       // Each item that is still to come takes a byte at least.
       if (item.bodyStart + item.bytes + item.items > maxEnd) return this.#tooLarge();
       if (item.bodyStart + item.bytes > to) break;
+      this.wide ||= buffer[at] === UINT64 || buffer[at] === INT64;
       const wrong = this.#account(buffer, item);
       if (wrong !== undefined) return wrong;
       at = item.bodyStart + item.bytes;
@@ -119,6 +123,8 @@ export class MessagePackScanner {
 }
 
 const PROTO = '__proto__';
+const UINT64 = 0xcf;
+const INT64 = 0xd3;
 
 /** One item: what it is, how many bytes stand behind its header, how many items are inside it. */
 interface Item {

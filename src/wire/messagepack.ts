@@ -41,7 +41,7 @@ export class MessagePackReader implements Reader<Value> {
         ? this.#fault(new WireFault('incomplete', 'the message ended too early'))
         : undefined;
     }
-    const value = decode(buffer.subarray(start, found), this.#scanner.members);
+    const value = decode(buffer.subarray(start, found), this.#scanner);
     if (value instanceof WireFault) return this.#fault(value);
     this.#bytes.consume(found - start);
     this.#reset();
@@ -60,19 +60,21 @@ export class MessagePackReader implements Reader<Value> {
   }
 }
 
-// Records and the extension types are msgpackr's own dialect; integers of 64 bits are bigints only where they must be.
+// Records and the extension types are msgpackr's own dialect.
 const unpackr = new Unpackr({
   useRecords: false,
   moreTypes: false,
   mapsAsObjects: true,
-  int64AsType: 'auto',
+  int64AsType: 'bigint',
 });
 const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: true });
 
-function decode(message: Buffer, members: number): Value | WireFault {
+/** `wide`: the message holds integers in formats of 64 bits, which msgpackr gives as bigints, however small. */
+function decode(message: Buffer, { members, wide }: MessagePackScanner): Value | WireFault {
   let value: Value;
   try {
-    value = unpackr.unpack(message);
+    const decoded: Value = unpackr.unpack(message);
+    value = wide ? narrowed(decoded) : decoded;
   } catch (error) {
     return new WireFault('malformed', error instanceof Error ? error.message : 'no MessagePack');
   }
@@ -94,9 +96,18 @@ function hasWideInteger(value: Value): boolean {
   return Object.values(value).some(hasWideInteger);
 }
 
-function widened(value: Value): Value {
-  if (isWide(value)) return BigInt(value);
-  if (Array.isArray(value)) return value.map(widened);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inside]) => [name, widened(inside)]));
+const widened = (value: Value): Value =>
+  mapScalars(value, (scalar) => (isWide(scalar) ? BigInt(scalar) : scalar));
+
+const narrowed = (value: Value): Value =>
+  mapScalars(value, (scalar) =>
+    typeof scalar === 'bigint' && Number.isSafeInteger(Number(scalar)) ? Number(scalar) : scalar,
+  );
+
+function mapScalars(value: Value, change: (scalar: Value) => Value): Value {
+  if (Array.isArray(value)) return value.map((inside) => mapScalars(inside, change));
+  if (typeof value !== 'object' || value === null) return change(value);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inside]) => [name, mapScalars(inside, change)]),
+  );
 }

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { test } from 'node:test';
+
+/** Who may import whom: a request walks one way through the rooms, and `wire` is what they all stand on. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  wire: [],
+  socket: ['wire'],
+  rpc: ['wire'],
+  switch: ['wire'],
+  xenstore: ['wire'],
+  storage: ['rpc', 'xenstore', 'wire/value.ts'],
+  service: ['rpc', 'wire'],
+  cli: ['wire'],
+  config: [],
+};
+
+/** The files beside the rooms; `daemon.ts` and `main.ts` put everything together. */
+const TOP_LEVEL: Readonly<Record<string, readonly string[]>> = {
+  'config.ts': ['config'],
+  'log.ts': ['redact.ts'],
+  'log-limit.ts': [],
+  'redact.ts': [],
+  'posix.ts': [],
+};
+const UNRESTRICTED = ['daemon.ts', 'main.ts'];
+
+const LONGEST_FILE = 350;
+
+const source = join(import.meta.dirname, '../../src');
+const files = globSync('**/*.ts', { cwd: source }).sort();
+const read = (file: string): string => readFileSync(join(source, file), 'utf8');
+
+/** The files of ours that a file imports, types included, as paths below `src`. */
+const importsOf = (file: string): string[] =>
+  [...read(file).matchAll(/(?:from|import) '(\.{1,2}\/[^']+)'/g)].map(([, path = '']) =>
+    relative(source, join(source, dirname(file), path)),
+  );
+
+const roomOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : file);
+
+for (const file of files.filter((name) => !UNRESTRICTED.includes(name))) {
+  test(`${file} imports only what its room may`, () => {
+    const room = roomOf(file);
+    const allowed = ALLOWED[room] ?? TOP_LEVEL[room];
+    assert.ok(allowed, `${room} is no room: give it a place in this table, or its files one in a room`);
+    const forbidden = importsOf(file)
+      .filter((path) => !path.startsWith('../package.json'))
+      .filter((path) => ![room, ...allowed].some((place) => path === place || path.startsWith(`${place}/`)));
+    assert.deepEqual(forbidden, [], `${room} may import ${allowed.join(', ') || 'nothing of ours'}`);
+  });
+}
+
+test('nobody imports the daemon but the program', () => {
+  assert.deepEqual(
+    files.filter((file) => importsOf(file).includes('daemon.ts')),
+    ['main.ts'],
+  );
+});
+
+test('no files import each other in a circle', () => {
+  const imports = new Map(files.map((file) => [file, importsOf(file)]));
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    assert.ok(!path.includes(file), `a circle: ${[...path, file].join(' → ')}`);
+    if (done.has(file)) return;
+    for (const next of imports.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+});
+
+test(`no file is longer than ${LONGEST_FILE} lines`, () => {
+  const long = files.filter((file) => read(file).split('\n').length > LONGEST_FILE);
+  assert.deepEqual(long, [], 'a file that long wants to be two');
+});
