@@ -23,124 +23,146 @@ export interface RequestHead {
 }
 
 /**
- * Reads a request's head: the bytes from `start` up to and with the empty line that ends before `end`. Strict where
- * two readers could understand the same bytes differently: RFC 9112, sections 3, 5, 6 and 11.2.
+ * Reads the head that the first `length` bytes are: the request line, the header lines and an empty line, each with
+ * its CRLF. Strict where two readers could understand the same bytes differently: RFC 9112, sections 3, 5, 6 and 11.2.
  */
-export function parseHead(buffer: Buffer, start: number, end: number): RequestHead | HttpFault {
-  const lineEnd = buffer.indexOf('\r\n', start, 'latin1');
-  const line = readRequestLine(buffer, start, lineEnd);
+export function parseHead(bytes: Buffer, length: number): RequestHead | HttpFault {
+  // latin1 makes one character of each byte: a place in the text is the same place in the bytes.
+  const text = bytes.toString('latin1', 0, length);
+  const line = readRequestLine(text, bytes);
   if (line instanceof HttpFault) return line;
-  const fields = readFields(buffer, lineEnd + 2, end - 2);
+  const fields = readFields(text, line.end, length - LINE_END.length);
   return fields instanceof HttpFault ? fields : combine(line, fields);
+}
+
+/**
+ * Holds trailers to the rules of headers: the first `length` bytes are their lines and an empty one. What they say is
+ * not used.
+ */
+export function checkTrailers(bytes: Buffer, length: number): HttpFault | undefined {
+  const fields = readFields(bytes.toString('latin1', 0, length), 0, length - LINE_END.length);
+  if (fields instanceof HttpFault) return fields;
+  // A reader that merges trailers into the headers would see another body: RFC 9110, section 6.5.1.
+  return fields.contentLength === undefined && fields.transferEncoding === undefined
+    ? undefined
+    : new HttpFault(400, 'Content-Length or Transfer-Encoding in a trailer');
 }
 
 interface RequestLine {
   readonly method: string;
   readonly target: string;
   readonly minorVersion: 0 | 1;
+  /** Where the next line begins. */
+  readonly end: number;
 }
 
-function readRequestLine(buffer: Buffer, start: number, end: number): RequestLine | HttpFault {
-  const methodEnd = span(buffer, start, end, METHOD);
-  if (methodEnd === start || methodEnd - start > LONGEST_METHOD || buffer[methodEnd] !== SPACE) {
-    return new HttpFault(400, 'the request line does not begin with a method and a space');
+function readRequestLine(text: string, bytes: Buffer): RequestLine | HttpFault {
+  const methodEnd = span(text, 0, METHOD);
+  const targetStart = methodEnd + 1;
+  const targetEnd = span(text, targetStart, TARGET);
+  if (methodEnd === 0 || text.charCodeAt(methodEnd) !== SPACE || targetEnd === targetStart) {
+    return wrongRequestLine(text);
   }
-  const targetEnd = span(buffer, methodEnd + 1, end, TARGET);
-  if (targetEnd === methodEnd + 1 || buffer[targetEnd] !== SPACE) {
-    return new HttpFault(400, 'the request target is empty or holds a character that it may not');
+  const minorVersion = readVersion(text, targetEnd);
+  if (minorVersion instanceof HttpFault) return minorVersion;
+  const method = text.slice(0, methodEnd);
+  // What follows a CONNECT is a tunnel to some readers, and a request's body to others.
+  if (method === 'CONNECT') return new HttpFault(501, 'the method CONNECT: this is no proxy');
+  // Decoded on its own: a slice would hold the whole head for as long as a name in the target is kept.
+  const target = bytes.toString('latin1', targetStart, targetEnd);
+  if (!isTarget(target)) {
+    return new HttpFault(400, `the request target: expected a path, got ${quoted(target)}`);
   }
-  const version = buffer.toString('latin1', targetEnd + 1, end);
-  if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') {
-    return /^HTTP\/[0-9]\.[0-9]$/.test(version)
-      ? new HttpFault(505, `expected HTTP/1.1 or HTTP/1.0, got ${version}`)
-      : new HttpFault(400, 'the request line does not end with a version of HTTP');
-  }
-  return {
-    method: buffer.toString('latin1', start, methodEnd),
-    target: buffer.toString('latin1', methodEnd + 1, targetEnd),
-    minorVersion: version === 'HTTP/1.1' ? 1 : 0,
-  };
+  return { method, target, minorVersion, end: targetEnd + VERSION_LENGTH };
 }
+
+const HTTP_1_1 = ' HTTP/1.1\r\n';
+const HTTP_1_0 = ' HTTP/1.0\r\n';
+const VERSION_LENGTH = HTTP_1_1.length;
+
+function readVersion(text: string, start: number): 0 | 1 | HttpFault {
+  if (text.startsWith(HTTP_1_1, start)) return 1;
+  if (text.startsWith(HTTP_1_0, start)) return 0;
+  return /^ HTTP\/[0-9]\.[0-9]\r\n/.test(text.slice(start, start + VERSION_LENGTH))
+    ? new HttpFault(
+        505,
+        `expected HTTP/1.1 or HTTP/1.0, got${text.slice(start, start + HTTP_1_1.length - 2)}`,
+      )
+    : wrongRequestLine(text);
+}
+
+const wrongRequestLine = (text: string): HttpFault =>
+  new HttpFault(
+    400,
+    `the request line: expected METHOD /path HTTP/1.1, got ${quoted(text.slice(0, text.indexOf(LINE_END)))}`,
+  );
+
+/** The forms of RFC 9112, section 3.2, but for CONNECT's. */
+const isTarget = (target: string): boolean =>
+  target.startsWith('/') || target === '*' || /^https?:\/\/[A-Za-z0-9.:[\]_-]+(?:[/?]|$)/i.test(target);
 
 /** The few header fields that are looked at, as they came. */
 interface Fields {
   contentLength: string | undefined;
   transferEncoding: string | undefined;
-  connection: string;
+  connection: string | undefined;
   contentType: string | undefined;
   expect: string | undefined;
 }
 
-function readFields(buffer: Buffer, start: number, end: number): Fields | HttpFault {
+/** Reads the lines from `start` up to `end`. A line that continues the one before is refused (obs-fold). */
+function readFields(text: string, start: number, end: number): Fields | HttpFault {
   const fields: Fields = {
     contentLength: undefined,
     transferEncoding: undefined,
-    connection: '',
+    connection: undefined,
     contentType: undefined,
     expect: undefined,
   };
   let at = start;
   while (at < end) {
-    const line = readFieldLine(buffer, at, end);
-    if (line instanceof HttpFault) return line;
-    const fault = note(fields, buffer, line);
-    if (fault !== undefined) return fault;
-    at = line.next;
+    const nameEnd = span(text, at, TOKEN);
+    if (nameEnd === at || text.charCodeAt(nameEnd) !== COLON) {
+      const line = text.slice(at, text.indexOf(LINE_END, at));
+      return new HttpFault(400, `a header line: expected a name and a colon, got ${quoted(line)}`);
+    }
+    const valueEnd = span(text, nameEnd + 1, FIELD_VALUE);
+    if (!text.startsWith(LINE_END, valueEnd)) {
+      return new HttpFault(
+        400,
+        `the header ${quoted(text.slice(at, nameEnd))}: a control character in its value`,
+      );
+    }
+    if (INTERESTING_LENGTHS.has(nameEnd - at)) {
+      const fault = note(fields, text.slice(at, nameEnd).toLowerCase(), text, nameEnd + 1, valueEnd);
+      if (fault !== undefined) return fault;
+    }
+    at = valueEnd + LINE_END.length;
   }
   return fields;
 }
 
-/** One field line, as places in the buffer. The value is without the white space around it. */
-export interface FieldLine {
-  readonly nameStart: number;
-  readonly nameEnd: number;
-  readonly valueStart: number;
-  readonly valueEnd: number;
-  /** Where the next line begins. */
-  readonly next: number;
-}
-
-/** Reads a field line that ends in CRLF before `end`. A line that continues the one before is refused (obs-fold). */
-export function readFieldLine(buffer: Buffer, start: number, end: number): FieldLine | HttpFault {
-  const nameEnd = span(buffer, start, end, TOKEN);
-  if (nameEnd === start || buffer[nameEnd] !== COLON) {
-    return new HttpFault(400, 'a header line does not begin with a name and a colon');
-  }
-  let valueStart = nameEnd + 1;
-  while (isBlank(buffer[valueStart])) valueStart += 1;
-  const lineEnd = span(buffer, valueStart, end, FIELD_VALUE);
-  if (buffer[lineEnd] !== CR || buffer[lineEnd + 1] !== LF) {
-    return new HttpFault(400, 'a header value holds a control character, or its line does not end in CRLF');
-  }
-  let valueEnd = lineEnd;
-  while (valueEnd > valueStart && isBlank(buffer[valueEnd - 1])) valueEnd -= 1;
-  return { nameStart: start, nameEnd, valueStart, valueEnd, next: lineEnd + 2 };
-}
-
-/** Keeps the value of a field that matters. Only names of the right length are looked at. */
-function note(fields: Fields, buffer: Buffer, line: FieldLine): HttpFault | undefined {
-  const { nameStart, nameEnd, valueStart, valueEnd } = line;
-  const length = nameEnd - nameStart;
-  if (!INTERESTING_LENGTHS.has(length)) return undefined;
-  const name = buffer.toString('latin1', nameStart, nameEnd).toLowerCase();
-  const value = () => buffer.toString('latin1', valueStart, valueEnd);
+/** Keeps the value of a field that matters. */
+function note(fields: Fields, name: string, text: string, start: number, end: number): HttpFault | undefined {
   switch (name) {
     case 'content-length':
       if (fields.contentLength !== undefined) return new HttpFault(400, 'Content-Length comes twice');
-      fields.contentLength = value();
+      fields.contentLength = trimmed(text, start, end);
       break;
     case 'transfer-encoding':
       if (fields.transferEncoding !== undefined) return new HttpFault(400, 'Transfer-Encoding comes twice');
-      fields.transferEncoding = value();
+      fields.transferEncoding = trimmed(text, start, end);
       break;
-    case 'connection':
-      fields.connection += `,${value()}`;
+    case 'connection': {
+      const value = trimmed(text, start, end);
+      fields.connection = fields.connection === undefined ? value : `${fields.connection},${value}`;
       break;
+    }
     case 'content-type':
-      fields.contentType ??= value();
+      fields.contentType ??= trimmed(text, start, end);
       break;
     case 'expect':
-      fields.expect ??= value();
+      fields.expect ??= trimmed(text, start, end);
       break;
   }
   return undefined;
@@ -156,13 +178,13 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
   if (body instanceof HttpFault) return body;
   const { expect, contentType, connection } = fields;
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
-    return new HttpFault(417, `Expect: expected 100-continue, got ${expect}`);
+    return new HttpFault(417, `Expect: expected 100-continue, got ${quoted(expect)}`);
   }
   return {
     method,
     target,
     keepAlive: keepsAlive(connection, minorVersion),
-    contentType: contentType?.split(';', 1)[0]?.trim().toLowerCase(),
+    contentType: contentType === undefined ? undefined : mediaType(contentType),
     // HTTP/1.0 knows no interim answers: RFC 9110, section 10.1.1.
     expectsContinue: expect !== undefined && minorVersion === 1,
     body,
@@ -177,46 +199,63 @@ function bodyFraming(
     if (contentLength !== undefined) return new HttpFault(400, 'both Content-Length and Transfer-Encoding');
     if (minorVersion === 0) return new HttpFault(400, 'Transfer-Encoding in HTTP/1.0');
     return transferEncoding.toLowerCase() === 'chunked'
-      ? { type: 'chunked' }
-      : new HttpFault(501, `Transfer-Encoding: expected chunked, got ${transferEncoding}`);
+      ? CHUNKED
+      : new HttpFault(501, `Transfer-Encoding: expected chunked, got ${quoted(transferEncoding)}`);
   }
-  if (contentLength === undefined) return { type: 'sized', bytes: 0 };
-  return CONTENT_LENGTH.test(contentLength)
+  if (contentLength === undefined) return WITHOUT_BODY;
+  // More digits than a double holds exactly are over any limit all the same.
+  return /^[0-9]+$/.test(contentLength)
     ? { type: 'sized', bytes: Number(contentLength) }
-    : new HttpFault(
-        400,
-        `Content-Length: expected at most 15 decimal digits, got ${contentLength.slice(0, 40)}`,
-      );
+    : new HttpFault(400, `Content-Length: expected decimal digits, got ${quoted(contentLength)}`);
 }
 
-const CONTENT_LENGTH = /^[0-9]{1,15}$/;
+const CHUNKED: RequestHead['body'] = { type: 'chunked' };
+const WITHOUT_BODY: RequestHead['body'] = { type: 'sized', bytes: 0 };
 
-function keepsAlive(connection: string, minorVersion: 0 | 1): boolean {
-  if (connection === '') return minorVersion === 1;
-  const options = connection.split(',').map((option) => option.trim().toLowerCase());
+function keepsAlive(connection: string | undefined, minorVersion: 0 | 1): boolean {
+  if (connection === undefined) return minorVersion === 1;
+  const options = connection
+    .toLowerCase()
+    .split(',')
+    .map((option) => trimmed(option, 0, option.length));
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');
 }
 
-/** The end of the run of bytes that the table allows. */
-function span(buffer: Buffer, start: number, end: number, allowed: Uint8Array): number {
+function mediaType(contentType: string): string {
+  const parameters = contentType.indexOf(';');
+  return trimmed(contentType, 0, parameters < 0 ? contentType.length : parameters).toLowerCase();
+}
+
+/** The end of the run of characters that the table allows. */
+function span(text: string, start: number, allowed: Uint8Array): number {
   let at = start;
-  while (at < end && allowed[buffer[at] ?? 0] === 1) at += 1;
+  while (allowed[text.charCodeAt(at)] === 1) at += 1;
   return at;
 }
+
+/** The text without blanks around it. Not `trim`, which takes away more than HTTP's two. */
+function trimmed(text: string, start: number, end: number): string {
+  let first = start;
+  let last = end;
+  while (first < last && isBlank(text.charCodeAt(first))) first += 1;
+  while (last > first && isBlank(text.charCodeAt(last - 1))) last -= 1;
+  return text.slice(first, last);
+}
+
+const isBlank = (code: number): boolean => code === SPACE || code === TAB;
+
+/** What came, in a length that a log line bears. */
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 60));
 
 const tableOf = (allows: (byte: number) => boolean): Uint8Array =>
   Uint8Array.from({ length: 256 }, (_, byte) => (allows(byte) ? 1 : 0));
 
-const isBlank = (byte: number | undefined): boolean => byte === SPACE || byte === TAB;
-
+const LINE_END = '\r\n';
 const TAB = 0x09;
-const LF = 0x0a;
-const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
 const DELETE = 0x7f;
-const LONGEST_METHOD = 24;
 
 const METHOD = tableOf((byte) => /[A-Z-]/.test(String.fromCharCode(byte)));
 /** `tchar` of RFC 9110, section 5.6.2. */

@@ -1,6 +1,6 @@
 import { ByteQueue } from './byte-queue.ts';
-import type { Reader, WireFault } from './fault.ts';
-import { HttpFault, parseHead, type RequestHead, readFieldLine } from './http-head.ts';
+import type { Reader } from './fault.ts';
+import { checkTrailers, HttpFault, parseHead, type RequestHead } from './http-head.ts';
 
 export { HttpFault } from './http-head.ts';
 
@@ -19,7 +19,10 @@ export interface HttpRequest {
   readonly target: string;
   /** The media type, in lower case, without its parameters. */
   readonly contentType: string | undefined;
-  /** Not written to again: a view of what came, or a copy. */
+  /**
+   * Not written to again. Often a view of the packet that it came in, all of which it holds in memory: who keeps a
+   * body for long copies it.
+   */
   readonly body: Buffer;
   readonly keepAlive: boolean;
 }
@@ -31,21 +34,30 @@ export interface HttpContinue {
 
 export type HttpMessage = HttpRequest | HttpContinue;
 
-/** Where the reader stands in a request. */
+/** Where the reader stands in the stream. */
 type State =
+  /** Between requests. */
+  | { readonly type: 'start' }
   | { readonly type: 'head' }
   | { readonly type: 'sized'; readonly head: RequestHead; readonly bytes: number }
   | { readonly type: 'chunk-size'; readonly head: RequestHead }
-  | { readonly type: 'chunk-data'; readonly head: RequestHead; readonly bytes: number }
-  | { readonly type: 'trailers'; readonly head: RequestHead; readonly bytes: number };
+  | { readonly type: 'chunk-data'; readonly head: RequestHead; readonly left: number }
+  | { readonly type: 'chunk-end'; readonly head: RequestHead }
+  | { readonly type: 'trailers'; readonly head: RequestHead }
+  /** A fault was given, and what comes is thrown away. */
+  | { readonly type: 'failed' };
 
+/** What one step gives. `on`: there may be more in what has come; `undefined`: not before more comes. */
+type Step = HttpMessage | HttpFault | 'on' | undefined;
+
+const AT_START: State = { type: 'start' };
 const AT_HEAD: State = { type: 'head' };
+const FAILED: State = { type: 'failed' };
 const CONTINUE: HttpContinue = { type: 'continue' };
 const NO_BODY = Buffer.alloc(0);
-const HEAD_END = Buffer.from('\r\n\r\n');
-const LINE_END = Buffer.from('\r\n');
 const CR = 0x0d;
 const LF = 0x0a;
+const CRLF_BYTES = 2;
 
 export function createHttpReader(limits: HttpLimits): Reader<HttpMessage> {
   return new HttpReader(limits);
@@ -57,8 +69,10 @@ class HttpReader implements Reader<HttpMessage> {
   readonly #bytes = new ByteQueue();
   /** The body of a chunked request, as far as it has come. */
   readonly #body = new ByteQueue();
-  #state: State = AT_HEAD;
-  /** How many of the unread bytes are known not to hold the end of the head or line that is looked for. */
+  #state: State = AT_START;
+  /** Where, in the unread bytes, the line begins whose end is looked for … */
+  #lineStart = 0;
+  /** … and up to where there is none. */
   #scanned = 0;
   #ended = false;
 
@@ -67,37 +81,33 @@ class HttpReader implements Reader<HttpMessage> {
   }
 
   get begun(): boolean {
-    return this.#state.type !== 'head' || this.#bytes.length > 0;
+    const { type } = this.#state;
+    return this.#bytes.length > 0 || (type !== 'start' && type !== 'head' && type !== 'failed');
   }
 
   push(chunk: Buffer): void {
-    this.#bytes.push(chunk);
+    if (this.#state.type !== 'failed') this.#bytes.push(chunk);
   }
 
   end(): void {
     this.#ended = true;
   }
 
-  read(): HttpMessage | WireFault | undefined {
-    const message = this.#advance();
-    if (message instanceof HttpFault) return this.#fault(message);
-    if (message === undefined && this.#ended && this.begun) {
-      return this.#fault(new HttpFault(400, 'the request ended too early', 'incomplete'));
+  read(): HttpMessage | HttpFault | undefined {
+    let step: Step = 'on';
+    while (step === 'on') step = this.#step();
+    if (step === undefined && this.#ended && this.begun) {
+      step = new HttpFault(400, 'the request ended too early', 'incomplete');
     }
-    return message;
+    if (step instanceof HttpFault) this.#fail();
+    return step;
   }
 
-  #advance(): HttpMessage | HttpFault | undefined {
-    for (;;) {
-      const step = this.#step();
-      if (step !== 'on') return step;
-    }
-  }
-
-  /** Takes one part of a request. `on`: there may be more in what has come. */
-  #step(): HttpMessage | HttpFault | 'on' | undefined {
+  #step(): Step {
     const state = this.#state;
     switch (state.type) {
+      case 'start':
+        return this.#readStart();
       case 'head':
         return this.#readHead();
       case 'sized':
@@ -105,56 +115,43 @@ class HttpReader implements Reader<HttpMessage> {
       case 'chunk-size':
         return this.#readChunkSize(state.head);
       case 'chunk-data':
-        return this.#readChunkData(state.head, state.bytes);
+        return this.#readChunkData(state.head, state.left);
+      case 'chunk-end':
+        return this.#readChunkEnd(state.head);
       case 'trailers':
-        return this.#readTrailer(state.head, state.bytes);
+        return this.#readTrailers(state.head);
+      case 'failed':
+        return undefined;
     }
   }
 
-  #readHead(): HttpMessage | HttpFault | 'on' | undefined {
-    const bytes = this.#bytes;
-    // One empty line before a request is let pass: RFC 9112, section 2.2.
-    if (bytes.length >= 2 && bytes.buffer[bytes.start] === CR && bytes.buffer[bytes.start + 1] === LF) {
-      bytes.consume(2);
-      this.#scanned = 0;
-    }
-    const { buffer, start, end, length } = bytes;
+  /** One empty line before a request is let pass: RFC 9112, section 2.2. */
+  #readStart(): Step {
+    const { buffer, start, length } = this.#bytes;
     if (length === 0) return undefined;
-    const found = buffer.indexOf(HEAD_END, start + Math.max(0, this.#scanned - (HEAD_END.length - 1)));
-    const headEnd = found < 0 || found + HEAD_END.length > end ? undefined : found + HEAD_END.length;
-    const { maxHeaderBytes } = this.#limits;
-    if ((headEnd ?? end) - start > maxHeaderBytes) {
-      return new HttpFault(
-        431,
-        `a head of more than sockets.maxHeaderBytes (${maxHeaderBytes}) bytes`,
-        'limit',
-      );
+    if (buffer[start] === CR) {
+      if (length < CRLF_BYTES) return undefined;
+      if (buffer[start + 1] === LF) this.#consume(CRLF_BYTES);
     }
-    if (headEnd === undefined) return this.#awaitHead(buffer, start, end);
-    const head = parseHead(buffer, start, headEnd);
+    this.#state = AT_HEAD;
+    return 'on';
+  }
+
+  #readHead(): Step {
+    const unread = this.#unread();
+    const length = this.#linesLength(unread, 'a head');
+    if (typeof length !== 'number') return length;
+    const head = parseHead(unread, length);
     if (head instanceof HttpFault) return head;
-    this.#scanned = 0;
-    bytes.consume(headEnd - start);
+    this.#consume(length);
     return this.#beginBody(head);
   }
 
-  /** A line that ends in a bare LF would make a head that never ends in the way looked for. */
-  #awaitHead(buffer: Buffer, start: number, end: number): HttpFault | undefined {
-    let at = buffer.indexOf(LF, start + this.#scanned);
-    while (at >= 0 && at < end) {
-      if (at === start || buffer[at - 1] !== CR) return new HttpFault(400, 'a line ends in a bare LF');
-      at = buffer.indexOf(LF, at + 1);
-    }
-    this.#scanned = end - start;
-    return undefined;
-  }
-
-  #beginBody(head: RequestHead): HttpMessage | HttpFault | 'on' {
+  #beginBody(head: RequestHead): Step {
     if (head.body.type === 'sized') {
       const { bytes } = head.body;
-      const { maxBodyBytes } = this.#limits;
-      if (bytes > maxBodyBytes) return this.#bodyTooLarge(`a body of ${bytes} bytes`);
-      if (bytes === 0) return request(head, NO_BODY);
+      if (bytes > this.#limits.maxBodyBytes) return this.#bodyTooLarge(`a body of ${bytes} bytes`);
+      if (bytes === 0) return this.#finish(head, NO_BODY);
       this.#state = { type: 'sized', head, bytes };
     } else {
       this.#state = { type: 'chunk-size', head };
@@ -162,79 +159,102 @@ class HttpReader implements Reader<HttpMessage> {
     return head.expectsContinue && this.#bytes.length === 0 ? CONTINUE : 'on';
   }
 
-  #readSized(head: RequestHead, bytes: number): HttpMessage | undefined {
+  #readSized(head: RequestHead, bytes: number): Step {
     const { buffer, start, length } = this.#bytes;
     if (length < bytes) return undefined;
-    this.#bytes.consume(bytes);
-    this.#state = AT_HEAD;
-    return request(head, buffer.subarray(start, start + bytes));
+    this.#consume(bytes);
+    return this.#finish(head, buffer.subarray(start, start + bytes));
   }
 
-  #readChunkSize(head: RequestHead): HttpFault | 'on' | undefined {
-    const line = this.#line(LONGEST_SIZE_LINE, 400, 'the line of a chunk size');
-    if (typeof line !== 'number') return line;
-    const { buffer, start } = this.#bytes;
-    const text = buffer.toString('latin1', start, line);
-    // Chunk extensions have no use here, and proxies are known to disagree on where they end.
-    if (!CHUNK_SIZE.test(text)) return new HttpFault(400, 'a chunk size: expected 1 to 8 hexadecimal digits');
+  #readChunkSize(head: RequestHead): Step {
+    const unread = this.#unread();
+    const end = this.#lineEnd(unread, LONGEST_SIZE_LINE);
+    if (end === TOO_LONG) return wrongChunkSize(unread);
+    if (typeof end !== 'number') return end;
+    const text = unread.toString('latin1', 0, end - CRLF_BYTES);
+    if (!CHUNK_SIZE.test(text)) return wrongChunkSize(unread);
     const bytes = Number.parseInt(text, 16);
-    if (this.#body.length + bytes > this.#limits.maxBodyBytes) return this.#bodyTooLarge('a body');
-    this.#consumeLine(line);
-    this.#state = bytes === 0 ? { type: 'trailers', head, bytes: 0 } : { type: 'chunk-data', head, bytes };
+    if (this.#body.length + bytes > this.#limits.maxBodyBytes) return this.#bodyTooLarge('a body in chunks');
+    this.#consume(end);
+    this.#state = bytes === 0 ? { type: 'trailers', head } : { type: 'chunk-data', head, left: bytes };
     return 'on';
   }
 
-  #readChunkData(head: RequestHead, bytes: number): HttpFault | 'on' | undefined {
+  #readChunkData(head: RequestHead, left: number): Step {
     const { buffer, start, length } = this.#bytes;
-    if (length < bytes + LINE_END.length) return undefined;
-    const dataEnd = start + bytes;
-    if (buffer[dataEnd] !== CR || buffer[dataEnd + 1] !== LF) {
-      return new HttpFault(400, 'a chunk is longer than its size says');
-    }
-    this.#body.push(buffer.subarray(start, dataEnd));
-    this.#bytes.consume(bytes + LINE_END.length);
+    if (length === 0) return undefined;
+    const bytes = Math.min(left, length);
+    this.#body.push(buffer.subarray(start, start + bytes));
+    this.#consume(bytes);
+    this.#state =
+      bytes === left ? { type: 'chunk-end', head } : { type: 'chunk-data', head, left: left - bytes };
+    return 'on';
+  }
+
+  #readChunkEnd(head: RequestHead): Step {
+    const { buffer, start, length } = this.#bytes;
+    if (length === 0) return undefined;
+    const first = buffer[start] === CR;
+    if (first && length < CRLF_BYTES) return undefined;
+    if (!first || buffer[start + 1] !== LF) return new HttpFault(400, 'a chunk is longer than its size says');
+    this.#consume(CRLF_BYTES);
     this.#state = { type: 'chunk-size', head };
     return 'on';
   }
 
-  /** Trailers are held to the rules of headers, and not used. `bytes` is how long they were so far. */
-  #readTrailer(head: RequestHead, bytes: number): HttpMessage | HttpFault | 'on' | undefined {
-    const { maxHeaderBytes } = this.#limits;
-    const line = this.#line(maxHeaderBytes - bytes, 431, 'the trailers of a request');
-    if (typeof line !== 'number') return line;
-    const { buffer, start } = this.#bytes;
-    if (line === start) {
-      const body = this.#body.buffer.subarray(this.#body.start, this.#body.end);
-      this.#body.clear();
-      this.#consumeLine(line);
-      this.#state = AT_HEAD;
-      return request(head, body);
-    }
-    const field = readFieldLine(buffer, start, line + LINE_END.length);
-    if (field instanceof HttpFault) return field;
-    this.#state = { type: 'trailers', head, bytes: bytes + (line - start) + LINE_END.length };
-    this.#consumeLine(line);
-    return 'on';
+  #readTrailers(head: RequestHead): Step {
+    const unread = this.#unread();
+    const length = this.#linesLength(unread, 'trailers');
+    if (typeof length !== 'number') return length;
+    const fault = checkTrailers(unread, length);
+    if (fault !== undefined) return fault;
+    this.#consume(length);
+    const { buffer, start, end } = this.#body;
+    this.#body.clear();
+    return this.#finish(head, buffer.subarray(start, end));
   }
 
-  /** Where the line that begins the unread bytes ends, when it is whole. */
-  #line(maxBytes: number, status: number, what: string): number | HttpFault | undefined {
+  #finish({ method, target, contentType, keepAlive }: RequestHead, body: Buffer): HttpRequest {
+    this.#state = AT_START;
+    return { type: 'request', method, target, contentType, body, keepAlive };
+  }
+
+  #unread(): Buffer {
     const { buffer, start, end } = this.#bytes;
-    const found = buffer.indexOf(LINE_END, start + Math.max(0, this.#scanned - 1));
-    const whole = found >= 0 && found + LINE_END.length <= end;
-    if ((whole ? found + LINE_END.length : end) - start > maxBytes) {
-      return new HttpFault(status, `${what}: longer than ${maxBytes} bytes`, 'limit');
-    }
-    if (whole) return found;
-    if (buffer.subarray(start + this.#scanned, end).includes(LF))
-      return new HttpFault(400, 'a line ends in a bare LF');
-    this.#scanned = end - start;
-    return undefined;
+    return buffer.subarray(start, end);
   }
 
-  #consumeLine(line: number): void {
+  /** How long the lines are up to and with the first empty one. `what` they are, for the text. */
+  #linesLength(unread: Buffer, what: string): number | HttpFault | undefined {
+    const { maxHeaderBytes } = this.#limits;
+    for (;;) {
+      const end = this.#lineEnd(unread, maxHeaderBytes);
+      if (end === TOO_LONG) {
+        return new HttpFault(
+          431,
+          `${what} of more than sockets.maxHeaderBytes (${maxHeaderBytes}) bytes`,
+          'limit',
+        );
+      }
+      if (typeof end !== 'number' || end - this.#lineStart === CRLF_BYTES) return end;
+      this.#lineStart = end;
+    }
+  }
+
+  /** Where the next line ends, its CRLF included, if that is within the limit. */
+  #lineEnd(unread: Buffer, limit: number): number | typeof TOO_LONG | HttpFault | undefined {
+    const found = unread.indexOf(LF, this.#scanned);
+    const end = found < 0 ? unread.length : found + 1;
+    if (end > limit) return TOO_LONG;
+    this.#scanned = end;
+    if (found < 0) return undefined;
+    return unread[found - 1] === CR ? end : new HttpFault(400, 'a line ends in a bare LF');
+  }
+
+  #consume(bytes: number): void {
+    this.#bytes.consume(bytes);
+    this.#lineStart = 0;
     this.#scanned = 0;
-    this.#bytes.consume(line - this.#bytes.start + LINE_END.length);
   }
 
   #bodyTooLarge(what: string): HttpFault {
@@ -242,23 +262,20 @@ class HttpReader implements Reader<HttpMessage> {
     return new HttpFault(413, `${what} is over ${bodySetting} (${maxBodyBytes})`, 'limit');
   }
 
-  #fault(fault: HttpFault): HttpFault {
+  #fail(): void {
+    this.#state = FAILED;
     this.#bytes.clear();
     this.#body.clear();
-    this.#scanned = 0;
-    this.#state = AT_HEAD;
-    return fault;
   }
 }
 
-const CHUNK_SIZE = /^[0-9A-Fa-f]{1,8}$/;
-const LONGEST_SIZE_LINE = 8 + LINE_END.length;
+const TOO_LONG = 'too long';
 
-const request = ({ method, target, contentType, keepAlive }: RequestHead, body: Buffer): HttpRequest => ({
-  type: 'request',
-  method,
-  target,
-  contentType,
-  body,
-  keepAlive,
-});
+/** Chunk extensions are refused: they have no use here, and readers are known to disagree on where they end. */
+const CHUNK_SIZE = /^[0-9A-Fa-f]{1,8}$/;
+const LONGEST_SIZE_LINE = 8 + CRLF_BYTES;
+
+const wrongChunkSize = (unread: Buffer): HttpFault => {
+  const came = JSON.stringify(unread.toString('latin1', 0, LONGEST_SIZE_LINE));
+  return new HttpFault(400, `a chunk size: expected 1 to 8 hexadecimal digits, got ${came}`);
+};
