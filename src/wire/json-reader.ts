@@ -1,7 +1,7 @@
 import { ByteQueue } from './byte-queue.ts';
 import { type Reader, WireFault } from './fault.ts';
 import { type JsonFailure, parseScanned } from './json.ts';
-import { JsonScanner, NOT_YET } from './json-scanner.ts';
+import { isWhiteSpace, JsonScanner, NOT_YET } from './json-scanner.ts';
 import type { Value } from './value.ts';
 
 export interface JsonTextLimits {
@@ -41,14 +41,14 @@ export class JsonTextReader implements Reader<Value | JsonFailure> {
 
   read(): Value | JsonFailure | WireFault | undefined {
     const scanner = this.#scanner;
+    if (!scanner.begun) this.#skipWhiteSpace();
     const { buffer, start, end } = this.#bytes;
-    const found = scanner.scan(buffer, start + this.#scanned, end);
+    if (start === end) return undefined;
+    // No further than the limit: a text that is too long is refused at the same byte wherever the packets end.
+    const to = Math.min(end, start + this.#maxBytes + 1);
+    const found = scanner.scan(buffer, start + this.#scanned, to);
     if (found instanceof WireFault) return this.#fault(found);
-    if (found === NOT_YET && !scanner.begun) {
-      this.#bytes.clear();
-      return undefined;
-    }
-    const textEnd = found === NOT_YET ? end : found;
+    const textEnd = found === NOT_YET ? to : found;
     if (textEnd - start > this.#maxBytes) {
       const reason = `a text of more than sockets.maxRequestBytes (${this.#maxBytes}) bytes`;
       return this.#fault(new WireFault('limit', reason));
@@ -62,6 +62,14 @@ export class JsonTextReader implements Reader<Value | JsonFailure> {
     this.#scanned = 0;
     scanner.reset();
     return value;
+  }
+
+  /** White space between texts belongs to none: it is neither kept nor counted against the limit. */
+  #skipWhiteSpace(): void {
+    const { buffer, start, end } = this.#bytes;
+    let at = start;
+    while (at < end && isWhiteSpace(buffer[at] ?? 0)) at += 1;
+    this.#bytes.consume(at - start);
   }
 
   #fault(fault: WireFault): WireFault {

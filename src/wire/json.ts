@@ -53,15 +53,20 @@ export function parseScanned(
   if (!ascii && !isUtf8(bytes.subarray(start, end)))
     return new JsonFailure('no JSON: the bytes are no UTF-8');
   const text = bytes.toString(ascii ? 'latin1' : 'utf8', start, end);
-  let value: Value;
   try {
-    value = MAYBE_LARGE.test(text) ? parseExactly(text) : JSON.parse(text);
+    const value: Value = MAYBE_LARGE.test(text) ? parseExactly(text) : JSON.parse(text);
+    const counted = countMembers(value);
+    if (typeof counted === 'string') return new JsonFailure(counted);
+    return counted === members ? value : new JsonFailure('the same name comes twice in an object');
   } catch (error) {
-    return new JsonFailure(error instanceof Error ? `no JSON: ${error.message}` : 'no JSON');
+    return new JsonFailure(failureReason(error));
   }
-  const counted = countMembers(value);
-  if (typeof counted === 'string') return new JsonFailure(counted);
-  return counted === members ? value : new JsonFailure('the same name comes twice in an object');
+}
+
+/** A RangeError is a text that is JSON: its integer is too large, or the stack too small for a depth allowed here. */
+function failureReason(error: unknown): string {
+  if (error instanceof RangeError) return error.message;
+  return error instanceof Error ? `no JSON: ${error.message}` : 'no JSON';
 }
 
 /** Writes a value, with its integers of 64 bits. */
@@ -79,6 +84,8 @@ const MAYBE_LARGE = /[0-9]{16}/;
 const INTEGER = /^-?[0-9]+$/;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_UINT64 = 2n ** 64n - 1n;
+/** Of −2^63 and of 2^64 − 1. JSON has no leading zeros: more characters are a larger number. */
+const INT64_CHARACTERS = 20;
 
 /** The slow way, which sees the digits of each number. */
 function parseExactly(text: string): Value {
@@ -90,8 +97,11 @@ function parseExactly(text: string): Value {
 }
 
 function exactInteger(digits: string): bigint {
-  const exact = BigInt(digits);
-  if (exact >= MIN_INT64 && exact <= MAX_UINT64) return exact;
+  // The length first: millions of digits take BigInt seconds.
+  if (digits.length <= INT64_CHARACTERS) {
+    const exact = BigInt(digits);
+    if (exact >= MIN_INT64 && exact <= MAX_UINT64) return exact;
+  }
   throw new RangeError(`the integer ${digits.slice(0, 40)} does not fit 64 bits`);
 }
 

@@ -26,11 +26,13 @@ export class MessagePackScanner {
   members = 0;
   /** The message holds an integer in a format of 64 bits. */
   wide = false;
+  /** After `NOT_YET`: the place behind the last whole item, where the next scan goes on. */
+  scanned = 0;
   readonly #limits: MessagePackLimits;
   /** For each container that is open: the items still to come, and whether it is a map. */
   readonly #left: number[] = [];
   readonly #maps: boolean[] = [];
-  #begun = false;
+  #depth = 0;
 
   constructor(limits: MessagePackLimits) {
     this.#limits = limits;
@@ -40,15 +42,10 @@ export class MessagePackScanner {
   reset(): void {
     this.members = 0;
     this.wide = false;
-    this.#left.length = 0;
-    this.#maps.length = 0;
-    this.#begun = false;
+    this.#depth = 0;
   }
 
-  /**
-   * Goes on at `from`. Gives the place behind the message, or `NOT_YET`, with `scanned` then standing behind the last
-   * whole item. `start` is where the message began.
-   */
+  /** Goes on at `from`. Gives the place behind the message, or `NOT_YET`. `start` is where the message began. */
   scan(buffer: Buffer, start: number, from: number, to: number): number | WireFault {
     const maxEnd = start + this.#limits.maxRequestBytes;
     let at = from;
@@ -56,61 +53,53 @@ export class MessagePackScanner {
       const item = readHeader(buffer, at, to);
       if (typeof item === 'string') return new WireFault('malformed', item);
       if (item === undefined) break;
+      if (this.#depth === 0 && item.kind !== 'array') {
+        return new WireFault('malformed', 'a message is no array');
+      }
+      const bodyEnd = item.bodyStart + item.bytes;
       // Each item that is still to come takes a byte at least.
-      if (item.bodyStart + item.bytes + item.items > maxEnd) return this.#tooLarge();
-      if (item.bodyStart + item.bytes > to) break;
+      if (bodyEnd + item.items > maxEnd) return this.#tooLarge();
+      if (bodyEnd > to) break;
       this.wide ||= buffer[at] === UINT64 || buffer[at] === INT64;
-      const wrong = this.#account(buffer, item);
-      if (wrong !== undefined) return wrong;
-      at = item.bodyStart + item.bytes;
-      if (this.#left.length === 0) return at;
+      const fault = this.#account(buffer, item);
+      if (fault !== undefined) return fault;
+      at = bodyEnd;
+      if (this.#depth === 0) return at;
     }
     this.scanned = at;
     return NOT_YET;
   }
 
-  scanned = 0;
-
+  /** Notes a whole item: one less to come in its container, and a container of its own if it is one. */
   #account(buffer: Buffer, item: Item): WireFault | undefined {
-    const wrong = this.#text(buffer, item);
-    if (wrong !== undefined) return new WireFault('malformed', wrong);
-    if (!this.#begun && item.kind !== 'array') return new WireFault('malformed', 'a message is no array');
-    this.#begun = true;
-    this.#countDown();
-    if (item.items > 0) {
-      if (this.#left.length === this.#limits.maxDepth) {
-        return new WireFault('limit', `nested deeper than sockets.maxDepth (${this.#limits.maxDepth})`);
-      }
-      this.#left.push(item.items);
-      this.#maps.push(item.kind === 'map');
-      if (item.kind === 'map') this.members += item.items / 2;
+    const top = this.#depth - 1;
+    const left = this.#left[top] ?? 0;
+    const isName = this.#maps[top] === true && left % 2 === 0;
+    if (item.kind === 'text') {
+      const wrong = refusedText(buffer, item, isName);
+      if (wrong !== undefined) return new WireFault('malformed', wrong);
+    } else if (isName) {
+      return new WireFault('malformed', 'the name of a member is no text');
     }
-    while (this.#left.at(-1) === 0) {
-      this.#left.pop();
-      this.#maps.pop();
+    if (top >= 0) this.#left[top] = left - 1;
+    if (item.kind === 'array' || item.kind === 'map') {
+      const fault = this.#open(item.kind, item.items);
+      if (fault !== undefined) return fault;
     }
+    while (this.#depth > 0 && this.#left[this.#depth - 1] === 0) this.#depth -= 1;
     return undefined;
   }
 
-  /** Texts are UTF-8; the name of a member is a text, and not one that objects treat in a way of their own. */
-  #text(buffer: Buffer, item: Item): string | undefined {
-    const isName = this.#maps.at(-1) === true && (this.#left.at(-1) ?? 0) % 2 === 0;
-    if (item.kind !== 'text') return isName ? 'the name of a member is no text' : undefined;
-    const { bodyStart, bytes } = item;
-    let high = 0;
-    for (let at = bodyStart; at < bodyStart + bytes; at += 1) high |= buffer[at] ?? 0;
-    const end = bodyStart + bytes;
-    if (high > 0x7f && !isUtf8(buffer.subarray(bodyStart, end))) return 'a text is no UTF-8';
-    if (isName && bytes === PROTO.length && buffer.toString('latin1', bodyStart, end) === PROTO) {
-      return `the name ${PROTO} is refused`;
+  #open(kind: 'array' | 'map', items: number): WireFault | undefined {
+    const { maxDepth } = this.#limits;
+    if (this.#depth === maxDepth) {
+      return new WireFault('limit', `nested deeper than sockets.maxDepth (${maxDepth})`);
     }
+    this.#left[this.#depth] = items;
+    this.#maps[this.#depth] = kind === 'map';
+    this.#depth += 1;
+    if (kind === 'map') this.members += items / 2;
     return undefined;
-  }
-
-  #countDown(): void {
-    const top = this.#left.length - 1;
-    const left = this.#left[top];
-    if (left !== undefined) this.#left[top] = left - 1;
   }
 
   #tooLarge(): WireFault {
@@ -120,6 +109,18 @@ export class MessagePackScanner {
       `a message of more than sockets.maxRequestBytes (${maxRequestBytes}) bytes`,
     );
   }
+}
+
+/** Texts are UTF-8; the name of a member is not one that objects treat in a way of their own. */
+function refusedText(buffer: Buffer, { bodyStart, bytes }: Item, isName: boolean): string | undefined {
+  const end = bodyStart + bytes;
+  let high = 0;
+  for (let at = bodyStart; at < end; at += 1) high |= buffer[at] ?? 0;
+  if (high > 0x7f && !isUtf8(buffer.subarray(bodyStart, end))) return 'a text is no UTF-8';
+  if (isName && bytes === PROTO.length && buffer.toString('latin1', bodyStart, end) === PROTO) {
+    return `the name ${PROTO} is refused`;
+  }
+  return undefined;
 }
 
 const PROTO = '__proto__';

@@ -71,16 +71,15 @@ const packr = new Packr({ useRecords: false, moreTypes: false, variableMapSize: 
 
 /** `wide`: the message holds integers in formats of 64 bits, which msgpackr gives as bigints, however small. */
 function decode(message: Buffer, { members, wide }: MessagePackScanner): Value | WireFault {
-  let value: Value;
   try {
     const decoded: Value = unpackr.unpack(message);
-    value = wide ? narrowed(decoded) : decoded;
+    const value = wide ? narrowed(decoded) : decoded;
+    const counted = countMembers(value);
+    if (typeof counted === 'string') return new WireFault('malformed', counted);
+    return counted === members ? value : new WireFault('malformed', 'the same name comes twice in a map');
   } catch (error) {
     return new WireFault('malformed', error instanceof Error ? error.message : 'no MessagePack');
   }
-  const counted = countMembers(value);
-  if (typeof counted === 'string') return new WireFault('malformed', counted);
-  return counted === members ? value : new WireFault('malformed', 'the same name comes twice in a map');
 }
 
 /** Writes a value. Integers are written as integers up to 64 bits; the bytes are not written to again. */

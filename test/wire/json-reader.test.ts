@@ -18,6 +18,29 @@ const read = (pieces: readonly (string | Buffer)[], limits = LIMITS, end?: 'stay
 const space = fc.constantFrom('\n', ' ', '\r\n', '\t', ' \n ');
 const container = value.filter((candidate) => typeof candidate === 'object' && candidate !== null);
 
+/** What good and bad texts are made of. */
+const piece = fc
+  .constantFrom(
+    '{',
+    '}',
+    '[',
+    ']',
+    '"',
+    '\\',
+    ':',
+    ',',
+    ' ',
+    '\n',
+    '1',
+    '"a"',
+    '"b":',
+    'word',
+    '\x01',
+    '\xff',
+    '[{}]',
+  )
+  .map((bytes) => Buffer.from(bytes, 'latin1'));
+
 test('texts come out as they went in, however the bytes are cut and whatever space is between them', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(value, space), { maxLength: 5 }), places, (texts, cuts) => {
@@ -102,6 +125,25 @@ test('white space between texts counts for no text and is not kept', () => {
   assert.equal(reader.begun, false);
   reader.push(Buffer.from('{}'));
   assert.deepEqual(reader.read(), {});
+});
+
+test('white space before a text does not count against the limit, in one piece and byte by byte', () => {
+  const limits = { maxRequestBytes: 7, maxDepth: 8 };
+  const bytes = Buffer.from(`${' '.repeat(20)}{"a":1}\n\n\n{"b":2}`);
+  for (const pieces of [[bytes], singly(bytes)]) assert.deepEqual(read(pieces, limits), [{ a: 1 }, { b: 2 }]);
+});
+
+test('the same bytes give the same texts, failures and faults, however they are cut', () => {
+  const limits = { maxRequestBytes: 12, maxDepth: 2 };
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 12 }), places, (pieces, cuts) => {
+      const bytes = Buffer.concat(pieces);
+      const whole = read([bytes], limits);
+      assert.deepEqual(read(singly(bytes), limits), whole);
+      assert.deepEqual(read(cut(bytes, cuts), limits), whole);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test('a text has begun with its first character', () => {

@@ -37,8 +37,10 @@ const integers: [string, Value][] = [
   ['9223372036854775807', 9223372036854775807n],
   ['-9223372036854775808', -9223372036854775808n],
   ['18446744073709551615', 18446744073709551615n],
+  ['1.0', 1],
   ['1.5', 1.5],
   ['1e3', 1000],
+  ['-0', -0],
   ['0.1234567890123456789', 0.12345678901234568],
 ];
 for (const [text, expected] of integers) {
@@ -49,8 +51,8 @@ for (const [text, expected] of integers) {
 
 test('an integer of 64 bits is written exactly', () => {
   assert.equal(
-    writeJson({ a: [2n ** 63n - 1n, -(2n ** 63n)] }),
-    '{"a":[9223372036854775807,-9223372036854775808]}',
+    writeJson({ a: [2n ** 64n - 1n, -(2n ** 63n)] }),
+    '{"a":[18446744073709551615,-9223372036854775808]}',
   );
 });
 
@@ -64,8 +66,13 @@ const bad: [string, string | Buffer, RegExp][] = [
   ['brackets that do not match', '{"a":[1}', /^\[ is closed by }$/],
   ['a bracket too many', ']', /^] closes what was not opened$/],
   ['a line break in a string', '"a\nb"', /^a string holds the control character 0x0a$/],
-  ['an integer of more than 64 bits', '18446744073709551616', /does not fit 64 bits$/],
+  [
+    'an integer of more than 64 bits',
+    '18446744073709551616',
+    /^the integer 18446744073709551616 does not fit 64 bits$/,
+  ],
   ['a negative integer of more than 64 bits', '-9223372036854775809', /does not fit 64 bits$/],
+  ['an integer of a million digits', '9'.repeat(1_000_000), /^the integer 9{40} does not fit 64 bits$/],
   ['a number too large for a double', '1e999', /^a number is too large$/],
   ['a name that comes twice', '{"a":1,"b":{"c":1,"c":2}}', /^the same name comes twice in an object$/],
   [
@@ -95,6 +102,11 @@ test('the depth is bounded, and the bound named', () => {
 
 test('the deepest text that can be sent is no danger', () => {
   assert.ok(parse('['.repeat(1_000_000)) instanceof JsonFailure);
+});
+
+test('a depth that is allowed and that the stack does not hold is a failure', () => {
+  const deep = 100_000;
+  assert.ok(parse('['.repeat(deep) + ']'.repeat(deep), deep) instanceof JsonFailure);
 });
 
 test('names that objects treat in a way of their own are plain names', () => {

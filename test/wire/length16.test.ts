@@ -21,6 +21,30 @@ test('bodies come out as they went in, however the bytes are cut', () => {
   );
 });
 
+test('the same bytes give the same bodies and faults, however they are cut', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom('0000000000000003', '0000000000000101', '0', '1', 'abc'), { maxLength: 8 }),
+      places,
+      (pieces, cuts) => {
+        const bytes = Buffer.from(pieces.join(''));
+        const whole = read([bytes]);
+        assert.deepEqual(read(singly(bytes)), whole);
+        assert.deepEqual(read(cut(bytes, cuts)), whole);
+      },
+    ),
+  );
+});
+
+test('a body does not change when more comes', () => {
+  const reader = new Length16Reader({ maxRequestBytes: 100 });
+  for (const byte of singly(Buffer.from(writeLength16('first')))) reader.push(byte);
+  const first = reader.read();
+  reader.push(Buffer.from(writeLength16('other').repeat(100)));
+  while (reader.read() !== undefined);
+  assert.equal(String(first), 'first');
+});
+
 test('an empty body is a message', () => {
   assert.deepEqual(read([Buffer.from('0000000000000000')]).map(String), ['']);
 });
