@@ -1,4 +1,4 @@
-import type { StoreReads } from './store-reads.ts';
+import { listOrNone, type StoreReads } from './store-reads.ts';
 
 /** A driver domain as it is trusted: by its domid, which a reboot changes, or by its VM's uuid. */
 export type TrustedDomain =
@@ -44,6 +44,6 @@ export const vmPath = (domid: number): string => `/local/domain/${domid}/vm`;
 const vmUuid = (vm: string | undefined): string => vm?.replace(/^\/vm\//, '').toLowerCase() ?? '';
 
 async function listDomains(store: StoreReads): Promise<number[]> {
-  const names = await store.directory('/local/domain');
-  return names.filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  const names = await listOrNone(store, '/local/domain');
+  return (names ?? []).filter((name) => /^[0-9]+$/.test(name)).map(Number);
 }

@@ -1,7 +1,7 @@
 import { resolveDomains, type TrustedDomain, vmPath } from './driver-domains.ts';
 import { isStoreError, XenstoreError } from './errors.ts';
 import { isUuid, readNode, type SrNode, type SrTable } from './sr-table.ts';
-import type { StoreReads } from './store-reads.ts';
+import { listOrNone, type StoreReads } from './store-reads.ts';
 
 export interface FollowerOptions {
   readonly store: StoreReads;
@@ -189,15 +189,6 @@ export class SrFollower {
 const UNREADABLE = Symbol('unreadable');
 
 const CONNECTION_ENDED: ReadonlySet<string> = new Set(['ECONNRESET', 'ETIMEDOUT', 'EPROTO']);
-
-async function listOrNone(store: StoreReads, path: string): Promise<string[] | undefined> {
-  try {
-    return await store.directory(path);
-  } catch (error) {
-    if (isStoreError(error, 'ENOENT')) return undefined;
-    throw error;
-  }
-}
 
 /** The store may have dropped the watch with the domain. */
 async function unwatch(store: StoreReads, path: string, token: string): Promise<void> {

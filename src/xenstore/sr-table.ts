@@ -100,8 +100,12 @@ export class SrTable {
     if (node === undefined) nodes.delete(name);
     else nodes.set(name, node);
     if (sameShown(before, node)) return false;
-    if (before?.type === 'shown') this.#hide(before.entry);
-    if (node?.type === 'shown') this.#show(node.entry);
+    if (before?.type === 'shown' && node?.type === 'shown') {
+      this.#replace(node.entry);
+    } else {
+      if (before?.type === 'shown') this.#hide(before.entry);
+      if (node?.type === 'shown') this.#show(node.entry);
+    }
     return true;
   }
 
@@ -123,6 +127,15 @@ export class SrTable {
       entries.push(entry);
       entries.sort((a, b) => a.domid - b.domid);
     }
+  }
+
+  /** The same SR of the same domain, published otherwise: the uuids stay what they are. */
+  #replace(entry: SrEntry): void {
+    const entries = this.#entries.get(entry.uuid) ?? [];
+    this.#entries.set(
+      entry.uuid,
+      entries.map((known) => (known.domid === entry.domid ? entry : known)),
+    );
   }
 
   #hide(entry: SrEntry): void {

@@ -1,3 +1,5 @@
+import { isStoreError } from './errors.ts';
+
 /** What of a connection the view asks. */
 export interface StoreReads {
   readText(path: string): Promise<string | undefined>;
@@ -5,4 +7,14 @@ export interface StoreReads {
   watch(path: string, token: string): Promise<void>;
   unwatch(path: string, token: string): Promise<void>;
   isDomainIntroduced(domid: number): Promise<boolean>;
+}
+
+/** The names of a node's children, or nothing when there is no such node. */
+export async function listOrNone(store: StoreReads, path: string): Promise<string[] | undefined> {
+  try {
+    return await store.directory(path);
+  } catch (error) {
+    if (isStoreError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
 }

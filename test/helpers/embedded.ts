@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { listenOn } from '../../src/socket/listen.ts';
+import type { Connection } from '../../src/xenstore/connection.ts';
+import { connect } from '../../src/xenstore/connection.ts';
+import type { EmbeddedLimits } from '../../src/xenstore/embedded/state.ts';
+import { createEmbeddedStore } from '../../src/xenstore/embedded/store.ts';
+import type { EventListener } from '../../src/xenstore/requests.ts';
+import { tempDirectory } from './temp.ts';
+import { CLIENT_OPTIONS } from './xenstored.ts';
+
+export interface Embedded {
+  readonly directory: string;
+  readonly socket: string;
+  connect(onEvent?: EventListener): Promise<Connection>;
+}
+
+const LIMITS: EmbeddedLimits = {
+  embeddedMaxNodes: 1_000_000,
+  embeddedMaxWatches: 1000,
+  embeddedMaxTransactions: 10,
+  embeddedMaxUnsentBytes: 16 * 1024 * 1024,
+};
+
+/** Serves an embedded store on a real socket, at the place where Debian's clients look in a folder. */
+export async function startEmbedded(t: TestContext, limits: Partial<EmbeddedLimits> = {}): Promise<Embedded> {
+  const directory = tempDirectory(t);
+  const path = join(directory, 'socket');
+  const store = createEmbeddedStore({ ...LIMITS, ...limits });
+  const socket = await listenOn({
+    path,
+    mode: 0o600,
+    gid: undefined,
+    limits: { requestTimeout: 60_000, maxUnsentBytes: 1024 * 1024 },
+    budget: { open: 0, max: 1000 },
+    refusal: '',
+    refused: () => {},
+    start: (peer) => store.converse(peer),
+  });
+  t.after(() => {
+    socket.stop();
+    socket.destroy();
+  });
+  return {
+    directory,
+    socket: path,
+    connect: async (onEvent = () => {}) => {
+      const connection = await connect({ ...CLIENT_OPTIONS, path, onEvent });
+      t.after(() => connection.close());
+      return connection;
+    },
+  };
+}
