@@ -1,12 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  type Config,
-  ConfigError,
-  renderDifferences,
-  resolveSwitchPath,
-  resolveXenstoreSocket,
-} from './config.ts';
+import { type Config, ConfigError, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
+import { diagnosticsText } from './diagnostics.ts';
 import type { Log, Logger } from './log.ts';
 import { limitRepeats, type RepeatLimit } from './log-limit.ts';
 import { groupId, lockFile, openFileLimit } from './posix.ts';
@@ -15,8 +10,6 @@ import { keeping } from './rpc/encode.ts';
 import { createRpcFront } from './rpc/front.ts';
 import { discoverMethod } from './rpc/openrpc.ts';
 import { createService, implement, type Service, type ServiceObserver } from './rpc/service.ts';
-import { ago, renderDiagnostics, type Section } from './service/diagnostics.ts';
-import type { ConnectionCounters } from './socket/connection.ts';
 import { type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
 import { PluginInterface, pluginImplementation } from './storage/plugin.ts';
 import { Broker } from './switch/broker.ts';
@@ -26,7 +19,7 @@ import { type QueueService, serveQueue } from './switch/service.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from './wire/json.ts';
 import { connect } from './xenstore/connection.ts';
 import { createEmbeddedStore } from './xenstore/embedded/store.ts';
-import { type SrView, startSrView, type ViewReport } from './xenstore/view.ts';
+import { type SrView, startSrView } from './xenstore/view.ts';
 
 /** The start can't go on. The message is one line for the operator. */
 export class StartError extends Error {}
@@ -107,6 +100,7 @@ class House {
   readonly #services: Service[] = [];
   readonly #queueServices: QueueService[] = [];
   #view: SrView | undefined;
+  #switchSocket: ListeningSocket | undefined;
   xenstore: Daemon['xenstore'];
 
   constructor(options: DaemonOptions) {
@@ -131,20 +125,20 @@ class House {
   }
 
   async close(): Promise<void> {
-    const { timeout } = this.#options.config.shutdown;
+    const over = AbortSignal.timeout(this.#options.config.shutdown.timeout);
     // What the view knows stays known to the calls that are still under way.
     await this.#view?.stop();
-    for (const socket of this.#sockets) socket.stop();
-    const over = AbortSignal.timeout(timeout);
-    over.onabort = () => {
-      for (const socket of this.#sockets) socket.destroy();
-    };
-    const queues = Promise.all(this.#queueServices.map((service) => service.stop()));
-    await Promise.race([
-      Promise.all([queues, ...this.#sockets.map(({ drained }) => drained)]),
-      aborted(over),
-    ]);
-    over.onabort = null;
+    for (const socket of this.#sockets) socket.stopListening();
+    await Promise.race([this.#drain(), aborted(over)]);
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** The switch goes last: the answers to what is under way leave through it. */
+  async #drain(): Promise<void> {
+    for (const socket of this.#sockets) if (socket !== this.#switchSocket) socket.finish();
+    await Promise.all(this.#queueServices.map((service) => service.stop()));
+    this.#switchSocket?.finish();
+    await Promise.all(this.#sockets.map(({ drained }) => drained));
   }
 
   /** Fewer than asked for when the process may not have as many files open, and that is said. */
@@ -189,7 +183,7 @@ class House {
     if (view === undefined) throw new Error('the view is opened before the service that reads it');
     const { queue } = config.datapath;
     const observer = this.#observer();
-    const diagnostics = (): string => renderDiagnostics(this.#sections());
+    const diagnostics = (): string => this.#diagnostics();
     const plugin = pluginImplementation({
       version,
       srs: view,
@@ -219,7 +213,7 @@ class House {
     for (const service of this.#services) this.#serveOnSwitch(host, service);
     const body = `${this.#refusal()}\n`;
     const refusal = `HTTP/1.1 503 Service Unavailable\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
-    await this.#listen(resolveSwitchPath(config), front, refusal);
+    this.#switchSocket = await this.#listen(resolveSwitchPath(config), front, refusal);
   }
 
   #serveOnSwitch(host: SwitchHost, service: Service): void {
@@ -234,7 +228,7 @@ class House {
     this.#queueServices.push(serveQueue({ host, queue, token, answer, maxConcurrent: MAX_CONCURRENT }));
   }
 
-  async #listen(path: string, start: SocketOptions['start'], refusal: string): Promise<void> {
+  async #listen(path: string, start: SocketOptions['start'], refusal: string): Promise<ListeningSocket> {
     const { mode, group, requestTimeout, maxUnsentBytes } = this.#options.config.sockets;
     const gid = group === '' ? undefined : groupId(group);
     if (group !== '' && gid === undefined) throw new ConfigError(`sockets.group: there is no group ${group}`);
@@ -244,9 +238,10 @@ class House {
         this.#logger.warn({ socket: path, more }, `${this.#refusal()}: a connection was refused`);
       });
     };
-    this.#sockets.push(
-      await listenOn({ path, mode, gid, limits, budget: this.#budget, refusal, refused, start }),
-    );
+    const options = { path, mode, gid, limits, budget: this.#budget, refusal, refused, start };
+    const socket = await listenOn(options);
+    this.#sockets.push(socket);
+    return socket;
   }
 
   #refusal(): string {
@@ -270,73 +265,21 @@ class House {
     };
   }
 
-  #sections(): Section[] {
+  #diagnostics(): string {
     const { config, places, version, log } = this.#options;
-    const { rss, heapUsed } = process.memoryUsage();
-    return [
-      {
-        title: 'datapathd',
-        lines: [
-          `version ${version}, Node ${process.version}`,
-          `up for ${ago(this.#started, now())}`,
-          `memory ${Math.round(rss / 1024)} KiB resident, ${Math.round(heapUsed / 1024)} KiB heap`,
-        ],
-      },
-      { title: 'configuration that differs from the defaults', lines: renderDifferences(config, places) },
-      ...(this.#view === undefined
-        ? []
-        : [{ title: 'view of the attached SRs', lines: viewLines(this.#view.report()) }]),
-      {
-        title: 'queues',
-        lines: this.#services.map(
-          ({ queue, counters }) => `${queue}: ${counters.calls} calls, ${counters.errors} errors`,
-        ),
-      },
-      {
-        title: 'sockets',
-        lines: this.#sockets.map(({ path, counters }) => `${path}: ${socketLine(counters)}`),
-      },
-      { title: 'last warnings and errors', lines: log.recentTroubles() },
-    ];
+    return diagnosticsText({
+      version,
+      config,
+      places,
+      started: this.#started,
+      now: now(),
+      view: this.#view?.report(),
+      services: this.#services,
+      sockets: this.#sockets,
+      troubles: log.recentTroubles(),
+    });
   }
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-
-const socketLine = ({
-  open,
-  accepted,
-  refused,
-  bytesIn,
-  bytesOut,
-  protocols,
-}: ConnectionCounters): string => {
-  const spoken = [...protocols].map(([protocol, count]) => `${protocol} ${count}`).join(', ');
-  return `${open} open, ${accepted} accepted (${spoken}), ${refused} refused, ${bytesIn} bytes in, ${bytesOut} bytes out`;
-};
-
-function viewLines(report: ViewReport): string[] {
-  const { view, everFresh, shown, shownByDomain, ignored, followedDomains, events, synchronisations } =
-    report;
-  return [
-    viewState(view, everFresh),
-    `${shown} SRs shown${[...shownByDomain].map(([domid, count]) => `, ${count} of domain ${domid}`).join('')}`,
-    `not shown: ${ignored.noUuid} whose name is no uuid, ${ignored.halfWritten} half written`,
-    `domains followed: ${followedDomains.join(', ') || 'none'}`,
-    `${events} events, ${synchronisations} synchronisations`,
-    ...(report.lastTrouble === undefined ? [] : [`last trouble: ${report.lastTrouble}`]),
-  ];
-}
-
-function viewState(view: ViewReport['view'], everFresh: boolean): string {
-  switch (view.state) {
-    case 'fresh':
-      return `fresh for ${ago(view.since, now())}`;
-    case 'stale':
-      return `stale for ${ago(view.since, now())}: ${view.reason}; answers come from what was last known`;
-    case 'connecting':
-    case 'synchronising':
-      return `${view.state}${everFresh ? '' : '; never fresh since the start'}`;
-  }
-}

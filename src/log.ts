@@ -1,5 +1,5 @@
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import { redact, redactText } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -48,14 +48,15 @@ export function createLog({ level, format, destination }: LogOptions): Log {
 const isPretty = (format: LogOptions['format'], { isTTY = false }: LogOptions['destination']): boolean =>
   format === 'pretty' || (format === 'auto' && isTTY);
 
-/** In this thread: a transport would be a worker with a file of its own. */
-const prettyStream = (destination: LogOptions['destination']): DestinationStream =>
-  pretty({
+/** In this thread and at once: a stream of its own could lose the last lines before an exit. */
+function prettyStream(destination: LogOptions['destination']): DestinationStream {
+  const format = prettyFactory({
     colorize: destination.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',
-    sync: true,
-    destination: { write: (line: string) => destination.write(line) } as NodeJS.WritableStream,
+    singleLine: true,
   });
+  return { write: (line) => destination.write(format(line)) };
+}
 
 function redactFields(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, redact(value, name)]));

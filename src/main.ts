@@ -45,10 +45,11 @@ async function run({ config, places }: LoadedConfig): Promise<void> {
   });
   const stopping = Promise.withResolvers<string>();
   const shutdown = (): void => stopping.resolve('a client asked for it');
+  // Before the start, so that a signal in the midst of it is no sudden end.
+  onSignals(stopping.resolve, log.logger);
   const daemon = await start({ config, places, log, version: packageJson.version, shutdown });
   log.logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);
   if (process.env.JOURNAL_STREAM === undefined) process.stdout.write(greeting(daemon, config.datapath.queue));
-  onSignals(stopping.resolve, log.logger);
   const reason = await stopping.promise;
   log.logger.info({ reason }, 'stopping');
   await daemon.stop();

@@ -30,9 +30,11 @@ export interface SocketOptions {
 export interface ListeningSocket {
   readonly path: string;
   readonly counters: ConnectionCounters;
-  /** Takes no new connections, removes the file, and lets each connection finish what is under way. */
-  stop(): void;
-  /** Settles when every connection has closed. */
+  /** Takes no new connections, and removes the file. */
+  stopListening(): void;
+  /** Lets each connection finish what is under way, and closes it then. */
+  finish(): void;
+  /** Settles when it no longer listens and every connection has closed. */
   readonly drained: Promise<void>;
   /** Closes what is still open. */
   destroy(): void;
@@ -103,11 +105,14 @@ class Listening implements ListeningSocket {
     this.#connections.add(new Connection(socket, start, limits, this.counters, gone));
   }
 
-  stop(): void {
+  stopListening(): void {
     this.server?.close();
     this.server = undefined;
-    for (const connection of this.#connections) connection.finish();
     this.#settle();
+  }
+
+  finish(): void {
+    for (const connection of this.#connections) connection.finish();
   }
 
   destroy(): void {

@@ -38,7 +38,7 @@ export async function startEmbedded(t: TestContext, limits: Partial<EmbeddedLimi
     start: (peer) => store.converse(peer),
   });
   t.after(() => {
-    socket.stop();
+    socket.stopListening();
     socket.destroy();
   });
   return {

@@ -58,7 +58,7 @@ export async function listen(
     ...overrides,
   });
   t.after(() => {
-    socket.stop();
+    socket.stopListening();
     socket.destroy();
   });
   return socket;
