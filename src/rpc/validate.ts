@@ -20,7 +20,7 @@ export function checker<Schema extends TSchema>(
     if (compiled.Check(value)) return { type: 'valid', value };
     const [first] = compiled.Errors(value);
     if (first === undefined) return { type: 'invalid', reason: `${root}: is of the wrong type` };
-    return { type: 'invalid', reason: explain(root, value, first) };
+    return { type: 'invalid', reason: explain(schema, root, value, first) };
   };
 }
 
@@ -31,15 +31,33 @@ interface SchemaFault {
   readonly message: string;
 }
 
-function explain(root: string, value: Value, fault: SchemaFault): string {
+function explain(schema: TSchema, root: string, value: Value, fault: SchemaFault): string {
   const steps = fault.instancePath.split('/').slice(1).map(unescapePointer);
   const path = [root, ...steps].join('.');
   if ('requiredProperties' in fault.params && Array.isArray(fault.params.requiredProperties)) {
-    return `${path}.${fault.params.requiredProperties.join(`, ${path}.`)}: missing`;
+    const missing = fault.params.requiredProperties.map(
+      (name) => `${path}.${name}: expected ${typeAt(schema, [...steps, name])}, got nothing`,
+    );
+    return missing.join('; ');
   }
   const expected = 'type' in fault.params ? String(fault.params.type) : fault.message;
   return `${path}: expected ${expected}, got ${describe(at(value, steps))}`;
 }
+
+/** The type that a schema has at a path, as JSON Schema names it. */
+function typeAt(schema: TSchema, steps: readonly string[]): string {
+  let here: unknown = schema;
+  for (const step of steps) {
+    here = own(own(here, 'properties'), step) ?? own(here, 'items') ?? own(here, 'additionalProperties');
+  }
+  const type = own(here, 'type');
+  return typeof type === 'string' ? type : 'a value';
+}
+
+const own = (holder: unknown, name: string): unknown =>
+  typeof holder === 'object' && holder !== null
+    ? Object.getOwnPropertyDescriptor(holder, name)?.value
+    : undefined;
 
 /** JSON Pointer's two escapes (RFC 6901, section 3). */
 const unescapePointer = (step: string): string => step.replaceAll('~1', '/').replaceAll('~0', '~');

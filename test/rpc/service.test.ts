@@ -29,8 +29,24 @@ test('a name that every object has is no method', () => {
 });
 
 const faults: [string, string, Value | undefined, string][] = [
-  ['a missing field', 'Sample.echo', [{ dbg: 'd' }], 'Sample.echo: params.text: missing'],
-  ['two missing fields', 'Sample.echo', undefined, 'Sample.echo: params.dbg, params.text: missing'],
+  [
+    'a missing field',
+    'Sample.echo',
+    [{ dbg: 'd' }],
+    'Sample.echo: params.text: expected string, got nothing',
+  ],
+  [
+    'two missing fields',
+    'Sample.echo',
+    undefined,
+    'Sample.echo: params.dbg: expected string, got nothing; params.text: expected string, got nothing',
+  ],
+  [
+    'a field missing deep inside',
+    'Sample.nested',
+    { disks: [{ size: 1 }, {}] },
+    'Sample.nested: params.disks.1.size: expected integer, got nothing',
+  ],
   [
     'a wrong type',
     'Sample.echo',
