@@ -5,7 +5,7 @@ import { diagnosticsText } from './diagnostics.ts';
 import type { Log, Logger } from './log.ts';
 import { limitRepeats, type RepeatLimit } from './log-limit.ts';
 import { groupId, lockFile, openFileLimit } from './posix.ts';
-import { jsonAnswers, type RpcLimits, unreadable } from './rpc/answer.ts';
+import { jsonAnswers, type Refused, type RpcLimits, unreadable } from './rpc/answer.ts';
 import { keeping } from './rpc/encode.ts';
 import { createRpcFront } from './rpc/front.ts';
 import { discoverMethod } from './rpc/openrpc.ts';
@@ -201,7 +201,8 @@ class House {
   async #openQueue(service: Service): Promise<void> {
     this.#services.push(service);
     const path = join(this.#options.config.sockets.directory, service.queue);
-    await this.#listen(path, createRpcFront(service, this.#rpcLimits()), `${unreadable(this.#refusal())}\n`);
+    const front = createRpcFront(service, this.#rpcLimits(), this.#noteRefused(path));
+    await this.#listen(path, front, `${unreadable(this.#refusal())}\n`);
   }
 
   async #openSwitch(): Promise<void> {
@@ -209,22 +210,31 @@ class House {
     const limits = config.switch;
     const broker = new Broker(limits, now());
     const host = new SwitchHost({ broker, now, commit: () => {}, shutdown });
-    const front = createSwitchFront(host, { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes });
+    const path = resolveSwitchPath(config);
+    const noteRefused = this.#noteRefused(path);
+    const front = createSwitchFront(
+      host,
+      { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes },
+      (reason) => noteRefused('switch', reason),
+    );
     for (const service of this.#services) this.#serveOnSwitch(host, service);
     const body = `${this.#refusal()}\n`;
     const refusal = `HTTP/1.1 503 Service Unavailable\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
-    this.#switchSocket = await this.#listen(resolveSwitchPath(config), front, refusal);
+    this.#switchSocket = await this.#listen(path, front, refusal);
   }
 
   #serveOnSwitch(host: SwitchHost, service: Service): void {
+    const { queue } = service;
     const limits = this.#rpcLimits();
+    const refused = this.#noteRefused(queue);
     const answers = jsonAnswers(service, limits, keeping(writeJson));
     const answer = (payload: Buffer): string | Promise<string> => {
       const value = parseJsonBytes(payload, limits);
-      return value instanceof JsonFailure ? unreadable(value.reason) : answers(value);
+      if (!(value instanceof JsonFailure)) return answers(value);
+      refused('switch', value.reason);
+      return unreadable(value.reason);
     };
     const token = `datapathd:${process.pid}`;
-    const { queue } = service;
     this.#queueServices.push(serveQueue({ host, queue, token, answer, maxConcurrent: MAX_CONCURRENT }));
   }
 
@@ -233,15 +243,30 @@ class House {
     const gid = group === '' ? undefined : groupId(group);
     if (group !== '' && gid === undefined) throw new ConfigError(`sockets.group: there is no group ${group}`);
     const limits = { requestTimeout, maxUnsentBytes };
-    const refused = (): void => {
-      this.#repeats.log(`${path} refused`, (more) => {
-        this.#logger.warn({ socket: path, more }, `${this.#refusal()}: a connection was refused`);
-      });
-    };
+    const refused = (): void =>
+      this.#report('warn', `${path} full`, { socket: path }, `a connection was refused: ${this.#refusal()}`);
     const options = { path, mode, gid, limits, budget: this.#budget, refusal, refused, start };
     const socket = await listenOn(options);
     this.#sockets.push(socket);
     return socket;
+  }
+
+  /** A warning for each thing that could not be read, until there are too many of one socket. */
+  #noteRefused(path: string): Refused {
+    return (protocol, reason) =>
+      this.#report(
+        'warn',
+        `${path} unreadable`,
+        { socket: path, protocol },
+        `a request was refused: ${reason}`,
+      );
+  }
+
+  /** Logs what may repeat as often as a client likes: so many lines of one source, and then how many were left out. */
+  #report(level: 'warn' | 'error', source: string, fields: object, text: string): void {
+    this.#repeats.log(source, (leftOut) =>
+      this.#logger[level](leftOut === 0 ? fields : { ...fields, leftOut }, text),
+    );
   }
 
   #refusal(): string {
@@ -257,11 +282,8 @@ class House {
     return {
       wanted: () => logger.isLevelEnabled('debug'),
       answered: (record) => logger.debug(record, 'call'),
-      threw: (method, error) => {
-        this.#repeats.log(`${method} threw`, (more) =>
-          logger.error({ method, err: error, more }, `${method} failed`),
-        );
-      },
+      threw: (method, error) =>
+        this.#report('error', `${method} threw`, { method, err: error }, `${method} failed`),
     };
   }
 

@@ -12,6 +12,9 @@ export interface RpcLimits {
   readonly maxAnswerBytes: number;
 }
 
+/** Told of what could not be read: in which protocol, and the reason as the client was told it. */
+export type Refused = (protocol: string, reason: string) => void;
+
 /**
  * Answers one JSON-RPC message, a request or a batch, with the text of its answer, without a line break at the end.
  * Empty: nothing is to be answered. Never rejects.

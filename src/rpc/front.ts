@@ -6,7 +6,7 @@ import { JsonTextReader } from '../wire/json-reader.ts';
 import { Length16Reader, writeLength16 } from '../wire/length16.ts';
 import { MessagePackReader } from '../wire/messagepack.ts';
 import type { Value } from '../wire/value.ts';
-import { type AnswerText, jsonAnswers, type RpcLimits, unreadable } from './answer.ts';
+import { type AnswerText, jsonAnswers, type Refused, type RpcLimits, unreadable } from './answer.ts';
 import { keeping } from './encode.ts';
 import { httpTalk } from './http.ts';
 import { messagePackAnswers, unreadableMessagePack } from './messagepack-rpc.ts';
@@ -20,13 +20,22 @@ interface Front {
   readonly answerMessagePack: (message: Value) => Buffer | Promise<Buffer>;
   readonly writeXml: (value: Value) => string;
   readonly service: Service;
+  readonly refused: Refused;
 }
 
-/** Serves a queue on its socket: gives what starts the conversation of each new connection. */
-export function createRpcFront(service: Service, limits: RpcLimits): (peer: Peer) => Conversation {
+/**
+ * Serves a queue on its socket: gives what starts the conversation of each new connection. `refused` is told of all
+ * that could not be read.
+ */
+export function createRpcFront(
+  service: Service,
+  limits: RpcLimits,
+  refused: Refused,
+): (peer: Peer) => Conversation {
   const front: Front = {
     limits,
     service,
+    refused,
     answerJson: jsonAnswers(service, limits, keeping(writeJson)),
     answerMessagePack: messagePackAnswers(service, limits.maxAnswerBytes),
     writeXml: keeping(writeXmlValue),
@@ -87,11 +96,12 @@ function choose(firstByte: number, front: Front): Conversation {
     case 'http':
       return converse(httpTalk(front));
     case 'xml':
-      return refusing(protocol, 'XML-RPC is spoken over HTTP here: POST the body');
+      return refusing(front, protocol, 'XML-RPC is spoken over HTTP here: POST the body');
     case 'tls':
-      return refusing(protocol, 'no TLS is spoken here: the socket is local');
+      return refusing(front, protocol, 'no TLS is spoken here: the socket is local');
     case 'unknown':
       return refusing(
+        front,
         protocol,
         'this socket speaks JSON-RPC as plain JSON text, after 16 digits of length, or over HTTP, XML-RPC over HTTP, ' +
           `and MessagePack-RPC; no message of these begins with the byte 0x${firstByte.toString(16).padStart(2, '0')}`,
@@ -104,18 +114,25 @@ const line = (text: string): string => (text === '' ? '' : `${text}\n`);
 const replying = <Text>(text: Text | Promise<Text>, write: (text: Text) => string | Buffer) =>
   text instanceof Promise ? text.then((settled) => reply(write(settled))) : reply(write(text));
 
-const jsonConversation = ({ limits, answerJson }: Front): Conversation =>
+/** The text of a refusal, which is noted. */
+function refuse({ refused }: Front, protocol: string, reason: string): string {
+  refused(protocol, reason);
+  return unreadable(reason);
+}
+
+const jsonConversation = (front: Front): Conversation =>
   converse({
     protocol: 'json',
-    reader: new JsonTextReader(limits),
+    reader: new JsonTextReader(front.limits),
     answer: (value) =>
       value instanceof JsonFailure
-        ? reply(line(unreadable(value.reason)))
-        : replying(answerJson(value), line),
-    fault: ({ reason }) => farewell(line(unreadable(reason))),
+        ? reply(line(refuse(front, 'json', value.reason)))
+        : replying(front.answerJson(value), line),
+    fault: ({ reason }) => farewell(line(refuse(front, 'json', reason))),
   });
 
-const length16Conversation = ({ limits, answerJson }: Front): Conversation => {
+const length16Conversation = (front: Front): Conversation => {
+  const { limits, answerJson } = front;
   const framed = (text: string): string => (text === '' ? '' : writeLength16(text));
   return converse({
     protocol: 'length16',
@@ -123,23 +140,26 @@ const length16Conversation = ({ limits, answerJson }: Front): Conversation => {
     answer: (body) => {
       const value = parseJsonBytes(body, limits);
       return value instanceof JsonFailure
-        ? reply(framed(unreadable(value.reason)))
+        ? reply(framed(refuse(front, 'length16', value.reason)))
         : replying(answerJson(value), framed);
     },
-    fault: ({ reason }) => farewell(framed(unreadable(reason))),
+    fault: ({ reason }) => farewell(framed(refuse(front, 'length16', reason))),
   });
 };
 
-const messagePackConversation = ({ limits, answerMessagePack }: Front): Conversation =>
+const messagePackConversation = ({ limits, answerMessagePack, refused }: Front): Conversation =>
   converse({
     protocol: 'messagepack',
     reader: new MessagePackReader(limits),
     answer: (message) => replying(answerMessagePack(message), (bytes) => bytes),
-    fault: ({ reason }) => farewell(unreadableMessagePack(reason)),
+    fault: ({ reason }) => {
+      refused('messagepack', reason);
+      return farewell(unreadableMessagePack(reason));
+    },
   });
 
 /** One line that says what is wrong, and the close. */
-function refusing(protocol: string, reason: string): Conversation {
+function refusing(front: Front, protocol: string, reason: string): Conversation {
   let said = false;
   return {
     protocol,
@@ -148,7 +168,7 @@ function refusing(protocol: string, reason: string): Conversation {
     next: () => {
       if (said) return undefined;
       said = true;
-      return farewell(line(unreadable(reason)));
+      return farewell(line(refuse(front, protocol, reason)));
     },
     end: () => {},
     timedOut: () => farewell(''),

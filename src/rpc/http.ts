@@ -4,7 +4,7 @@ import { createHttpReader, HttpFault, type HttpMessage, type HttpRequest } from 
 import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
 import { JsonFailure, parseJsonBytes } from '../wire/json.ts';
 import type { Value } from '../wire/value.ts';
-import { type AnswerText, fits, type RpcLimits, unreadable } from './answer.ts';
+import { type AnswerText, fits, type Refused, type RpcLimits, unreadable } from './answer.ts';
 import { type Answer, internalError } from './call.ts';
 import type { Service } from './service.ts';
 import { readXmlCall, writeXmlAnswer, writeXmlFault, XmlFailure } from './xmlrpc.ts';
@@ -23,10 +23,13 @@ export interface HttpService {
   readonly answerJson: AnswerText;
   /** The XML of a result. */
   readonly writeXml: (value: Value) => string;
+  readonly refused: Refused;
 }
 
 /** RPC over HTTP/1.1: JSON-RPC or XML-RPC by POST to any path, and a word on what this is by GET. */
-export function httpTalk({ service, limits, answerJson, writeXml }: HttpService): Talk<HttpMessage> {
+export function httpTalk(options: HttpService): Talk<HttpMessage> {
+  const { service, limits, answerJson, writeXml, refused } = options;
+
   const respond = (
     { keepAlive }: HttpRequest,
     status: number,
@@ -42,7 +45,10 @@ export function httpTalk({ service, limits, answerJson, writeXml }: HttpService)
 
   const postJson = (request: HttpRequest): Reply | Promise<Reply> => {
     const value = parseJsonBytes(request.body, limits);
-    if (value instanceof JsonFailure) return badRequest(JSON_TYPE, unreadable(value.reason));
+    if (value instanceof JsonFailure) {
+      refused('http', value.reason);
+      return badRequest(JSON_TYPE, unreadable(value.reason));
+    }
     const text = answerJson(value);
     const send = (settled: string): Reply =>
       settled === ''
@@ -54,6 +60,7 @@ export function httpTalk({ service, limits, answerJson, writeXml }: HttpService)
   const postXml = (request: HttpRequest): Reply | Promise<Reply> => {
     const call = readXmlCall(request.body, limits);
     if (call instanceof XmlFailure) {
+      refused('http', call.reason);
       const fault = writeXmlFault(XML_PARSE_ERROR, call.reason);
       // Python's client shows a fault only when it comes with a 200.
       return call.kind === 'refused' ? badRequest(XML_TYPE, fault) : respond(request, 200, XML_TYPE, fault);
@@ -90,13 +97,15 @@ export function httpTalk({ service, limits, answerJson, writeXml }: HttpService)
         ? respond(message, 200, TEXT_TYPE, about(service.queue))
         : respond(message, 404, TEXT_TYPE, `Not found: ${message.target}\n`);
     },
-    fault: (fault) =>
-      farewell(
-        httpResponse(fault instanceof HttpFault ? fault.status : 408, TEXT_TYPE, `${fault.reason}\n`, false),
-      ),
+    fault: (fault) => {
+      refused('http', fault.reason);
+      const status = fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
+      return farewell(httpResponse(status, TEXT_TYPE, `${fault.reason}\n`, false));
+    },
   };
 }
 
+const REQUEST_TIMEOUT = 408;
 const XML_PARSE_ERROR = -32700;
 
 const badRequest = (type: string, body: string): Reply => farewell(httpResponse(400, type, body, false));

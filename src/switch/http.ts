@@ -16,10 +16,23 @@ export interface SwitchFrontLimits {
 
 const REQUEST_TIMEOUT = 408;
 
-/** Serves the switch over HTTP: gives what starts the conversation of each new connection. */
-export function createSwitchFront(host: SwitchHost, limits: SwitchFrontLimits): () => Conversation {
+/**
+ * Serves the switch over HTTP: gives what starts the conversation of each new connection. `refused` is told of
+ * every request that is not carried out, with the reason as the client was told it.
+ */
+export function createSwitchFront(
+  host: SwitchHost,
+  limits: SwitchFrontLimits,
+  refused: (reason: string) => void,
+): () => Conversation {
   return () => {
     const client = host.connect();
+    const respond = ({ keepAlive }: HttpRequest, out: Out): Reply => {
+      if (out.type === 'refused') refused(out.reason);
+      const { status, body } = writeResponse(out);
+      const bytes = httpResponse(status, undefined, body, keepAlive);
+      return keepAlive ? reply(bytes) : farewell(bytes);
+    };
     return converse({
       protocol: 'switch',
       reader: createHttpReader({
@@ -36,23 +49,13 @@ export function createSwitchFront(host: SwitchHost, limits: SwitchFrontLimits): 
           ? out.then((settled) => respond(message, settled))
           : respond(message, out);
       },
-      fault: (fault) =>
-        farewell(
-          httpResponse(
-            fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT,
-            undefined,
-            fault.reason,
-            false,
-          ),
-        ),
+      fault: (fault) => {
+        refused(fault.reason);
+        const status = fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
+        return farewell(httpResponse(status, undefined, fault.reason, false));
+      },
       ended: () => client.hurry(),
       closed: () => client.leave(),
     });
   };
-}
-
-function respond({ keepAlive }: HttpRequest, out: Out): Reply {
-  const { status, body } = writeResponse(out);
-  const bytes = httpResponse(status, undefined, body, keepAlive);
-  return keepAlive ? reply(bytes) : farewell(bytes);
 }

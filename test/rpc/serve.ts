@@ -69,7 +69,7 @@ export async function serveEverything(t: TestContext): Promise<{ path: string; c
     observer,
   );
   const service = createService('test.queue', methods, observer, () => 0);
-  const front = createRpcFront(service, LIMITS);
+  const front = createRpcFront(service, LIMITS, () => {});
   const { path } = await listen(t, front);
   return { path, called };
 }
