@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { connectClient } from '../helpers/client.ts';
+import { type DaemonProcess, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
+import { type Ran, runProgram } from '../helpers/programs.ts';
+import { tempDirectory } from '../helpers/temp.ts';
+
+const CTL = join(import.meta.dirname, '../../src/cli/main.ts');
+
+const ctl = (t: TestContext, ...words: string[]): Promise<Ran> =>
+  runProgram(t, process.execPath, [CTL, ...words], { env: { DATAPATHD_SWITCH_PATH: '/nowhere/sock' } });
+
+const call = (t: TestContext, daemon: DaemonProcess, ...words: string[]): Promise<Ran> =>
+  ctl(t, 'call', '--path', daemon.switchSocket, ...words);
+
+const EMPTY_LIST = '{"result":[],"error":null,"id":1}\n';
+
+test('a method is called and its answer printed', async (t) => {
+  const daemon = await startDaemonProcess(t);
+  const ran = await call(t, daemon, QUEUE, 'Plugin.ls');
+  assert.deepEqual(ran, { status: 0, stdout: EMPTY_LIST, stderr: '' });
+});
+
+test('params, a body and a file make the request', async (t) => {
+  const daemon = await startDaemonProcess(t);
+  const body = '{"method":"Plugin.ls","params":[{"dbg":"me"}],"id":1}';
+  const file = join(tempDirectory(t), 'request.json');
+  writeFileSync(file, body);
+  for (const words of [
+    ['Plugin.ls', '{"dbg":"me"}'],
+    ['--body', body],
+    ['--file', file],
+  ]) {
+    assert.equal((await call(t, daemon, QUEUE, ...words)).stdout, EMPTY_LIST);
+  }
+});
+
+test('an answer that is an error is printed like any other', async (t) => {
+  const daemon = await startDaemonProcess(t);
+  const { stdout, status } = await call(t, daemon, QUEUE, 'Plugin.foo');
+  assert.equal(stdout, '{"result":null,"error":["Unimplemented","Plugin.foo"],"id":1}\n');
+  assert.equal(status, 0);
+});
+
+test('a queue that is not there: status 3, and it is not created', async (t) => {
+  const daemon = await startDaemonProcess(t);
+  for (let time = 0; time < 2; time += 1) {
+    const { status, stderr } = await call(t, daemon, 'no.such.queue', 'Plugin.ls');
+    assert.equal(status, 3);
+    assert.equal(stderr, 'datapathctl: there is no queue no.such.queue\n');
+  }
+});
+
+test('nobody answers in time: status 4', async (t) => {
+  const daemon = await startDaemonProcess(t);
+  const client = await connectClient(t, daemon.switchSocket);
+  client.send('GET /login/me HTTP/1.1\r\n\r\nGET /persistent/idle HTTP/1.1\r\n\r\n');
+  while ((await client.receiveLine()) !== '\r');
+  while ((await client.receiveLine()) !== '\r');
+  const { status, stderr } = await call(t, daemon, 'idle', 'Some.method', '--timeout', '0.1');
+  assert.equal(status, 4);
+  assert.match(stderr, /no answer from idle within 0\.1 s/);
+});
+
+test('no switch: status 5, with the path', async (t) => {
+  const { status, stderr } = await ctl(t, 'call', QUEUE, 'Plugin.ls');
+  assert.equal(status, 5);
+  assert.match(stderr, /^datapathctl: .*\/nowhere\/sock/);
+});
+
+const USAGE: readonly (readonly [string, string[], RegExp])[] = [
+  ['no command', [], /Usage: datapathctl/],
+  ['an unknown command', ['cal'], /unknown command 'cal'/],
+  ['no request', ['call', QUEUE], /give a method, --body or --file/],
+  ['two requests', ['call', QUEUE, 'Plugin.ls', '--body', '{}'], /only one of them/],
+  ['params that are no object', ['call', QUEUE, 'Plugin.ls', '[1]'], /params: expected a JSON object/],
+  [
+    'a timeout that is no number',
+    ['call', QUEUE, 'Plugin.ls', '--timeout', 'long'],
+    /expected a number of seconds/,
+  ],
+  ['a file that is not there', ['call', QUEUE, '--file', '/nowhere/request.json'], /ENOENT/],
+];
+for (const [name, words, expected] of USAGE) {
+  test(`${name}: status 2 and what was expected`, async (t) => {
+    const { status, stderr } = await ctl(t, ...words);
+    assert.match(stderr, expected);
+    assert.equal(status, 2);
+  });
+}
+
+test('--help tells the commands, the exit statuses and examples', async (t) => {
+  const { status, stdout } = await ctl(t, '--help');
+  assert.equal(status, 0);
+  for (const expected of [/call .*send one request/, /3 no such queue/, /datapathctl call org/])
+    assert.match(stdout, expected);
+});
+
+test('--version prints the version alone', async (t) => {
+  assert.match((await ctl(t, '--version')).stdout, /^[0-9]+\.[0-9]+\.[0-9]+\n$/);
+});
