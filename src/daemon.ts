@@ -160,6 +160,9 @@ class House {
     const embedded =
       config.xenstore.mode === 'embedded' || (config.xenstore.mode === 'auto' && !existsSync(socket));
     const path = embedded ? await this.#openEmbeddedStore() : socket;
+    if (embedded && config.xenstore.mode === 'auto') {
+      this.#logger.warn(`no xenstored at ${socket}: an embedded store stands in, which Xen knows nothing of`);
+    }
     this.xenstore = { type: embedded ? 'embedded' : 'socket', path };
     this.#view = startSrView({
       connect: (onEvent) => connect({ path, requestTimeout, maxPayloadBytes, onEvent }),

@@ -14,7 +14,7 @@ import { tempDirectory } from './temp.ts';
 export const KINDS = ['c', 'ocaml'] as const;
 export type Kind = (typeof KINDS)[number];
 
-const RUN = join(import.meta.dirname, '../xenstored/run-xenstored');
+export const RUN_XENSTORED = join(import.meta.dirname, '../xenstored/run-xenstored');
 const run = promisify(execFile);
 
 /** A real xenstored, without Xen below it. */
@@ -50,7 +50,7 @@ export async function startXenstored(
 
   const start = async () => {
     const words = ['--daemon', kind, ...configuration.flatMap((line) => ['--conf', line]), directory];
-    const started = spawn(RUN, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const started = spawn(RUN_XENSTORED, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     child = started;
     let complaint = '';
     started.stderr?.on('data', (chunk: Buffer) => {
@@ -110,6 +110,6 @@ function answers(path: string): Promise<boolean> {
 
 /** Runs one of Debian's command-line clients on the store whose socket is `socket` in the folder; gives its output. */
 export async function storeCommand(directory: string, ...words: string[]): Promise<string> {
-  const { stdout } = await run(RUN, ['--client', directory, ...words]);
+  const { stdout } = await run(RUN_XENSTORED, ['--client', directory, ...words]);
   return stdout;
 }
