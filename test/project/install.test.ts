@@ -20,7 +20,8 @@ test("npm ci prints no warning under the machine's own Node", async (t) => {
     copyFileSync(join(project, file), join(directory, file));
   }
   const plain = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name));
-  const env = { ...Object.fromEntries(plain), PATH: machinePath };
+  // A newcomer's npm has nothing in its cache, and has not looked for a newer npm yet.
+  const env = { ...Object.fromEntries(plain), PATH: machinePath, npm_config_cache: join(directory, 'cache') };
   const { stdout, stderr } = await promisify(execFile)('npm', ['ci'], { cwd: directory, env });
   assert.equal(stderr, '');
   assert.match(stdout, /^\s*added \d+ packages/);

@@ -72,9 +72,11 @@ test('the lockfile names no registry', () => {
 
 test('npm runs no install scripts and keeps the lockfile free of hosts', () => {
   assert.deepEqual(read('.npmrc').trim().split('\n').sort(), [
+    'fund=false',
     'ignore-scripts=true',
     'loglevel=error',
     'omit-lockfile-registry-resolved=true',
     'save-exact=true',
+    'update-notifier=false',
   ]);
 });
