@@ -10,6 +10,7 @@ import {
   readEnvironment,
   readFile,
   readFlags,
+  shown,
 } from './config/sources.ts';
 
 export {
@@ -41,6 +42,10 @@ export function loadConfig(
   environment: Readonly<Record<string, string | undefined>>,
 ): LoadedConfig {
   const flags = readFlags(argv);
+  // Who asks for help may do so because a source is wrong.
+  if (flags.command === 'help' || flags.command === 'version') {
+    return { command: flags.command, ...configFrom([]) };
+  }
   const file = readFile(flags.file ?? DEFAULT_FILE, flags.file !== undefined);
   const config = configFrom([...file, ...readEnvironment(environment), ...flags.given]);
   return { command: flags.command, ...config };
@@ -94,8 +99,6 @@ function defaultOf(name: string, setting: Parameters<typeof parseSetting>[0]): S
 const sameType = (name: string, example: SettingValue) => (value: unknown) => {
   if (typeof value !== typeof example) throw new Error(`${name}: expected a ${typeof example}`);
 };
-
-const shown = (raw: unknown): string => JSON.stringify(raw).slice(0, 80);
 
 function deepFreeze<T extends object>(value: T): T {
   for (const inside of Object.values(value)) {

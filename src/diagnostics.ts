@@ -1,4 +1,5 @@
 import { type Config, renderDifferences } from './config.ts';
+import { redactText } from './redact.ts';
 import type { Service } from './rpc/service.ts';
 import { ago, renderDiagnostics } from './service/diagnostics.ts';
 import type { ConnectionCounters } from './socket/connection.ts';
@@ -24,7 +25,7 @@ export interface DiagnosticsInput {
 export function diagnosticsText(input: DiagnosticsInput): string {
   const { version, config, places, started, now, view, services, sockets, troubles } = input;
   const { rss, heapUsed } = process.memoryUsage();
-  return renderDiagnostics([
+  const text = renderDiagnostics([
     {
       title: 'datapathd',
       lines: [
@@ -47,6 +48,8 @@ export function diagnosticsText(input: DiagnosticsInput): string {
     },
     { title: 'last warnings and errors', lines: troubles },
   ]);
+  // Paths and reasons come from elsewhere: whatever a person put into them stays out of a bug report.
+  return redactText(text);
 }
 
 function socketLine({ open, accepted, refused, bytesIn, bytesOut, protocols }: ConnectionCounters): string {

@@ -12,13 +12,15 @@ export interface LogOptions {
 }
 
 export interface Log {
+  /** Fields are given with each line: those bound to a child of it would not pass through the redaction. */
   readonly logger: Logger;
   /** The last warnings and errors, oldest first, for diagnostics. */
   recentTroubles(): readonly string[];
 }
 
-/** How many warnings and errors are kept for diagnostics. */
+/** How many warnings and errors are kept for diagnostics, and how much of each. */
 const TROUBLES_KEPT = 20;
+const LONGEST_TROUBLE = 1000;
 
 const WARN = 40;
 
@@ -29,20 +31,32 @@ export function createLog({ level, format, destination }: LogOptions): Log {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }), log: (fields) => redactFields(fields) },
+    formatters: {
+      level: (label) => ({ level: label }),
+      log: (fields) => redactFields(fields),
+    },
+    // Errors are made plain fields by redaction, and pino's own way would take them for those of an unknown type.
+    serializers: { err: (error) => error },
     hooks: {
       logMethod(args, method, number) {
         const [first, second] = args;
-        const text = typeof first === 'string' ? first : second;
-        if (number >= WARN && typeof text === 'string') keep(troubles, redactText(text));
+        const text = redactText(typeof first === 'string' ? first : (second ?? messageOf(first)));
+        if (number >= WARN) keep(troubles, text);
         // Only texts that have no placeholders are logged here, so the text is the whole message.
-        if (typeof first === 'string') method.apply(this, [redactText(first)]);
-        else method.apply(this, [first, typeof second === 'string' ? redactText(second) : second]);
+        if (typeof first === 'string') method.apply(this, [text]);
+        else method.apply(this, [first, text]);
       },
     },
   };
   const stream = isPretty(format, destination) ? prettyStream(destination) : destination;
-  return { logger: pino(options, stream), recentTroubles: () => troubles };
+  return { logger: pino(options, stream), recentTroubles: () => [...troubles] };
+}
+
+/** What pino takes for the message of a line that has none: that of an error in it. */
+function messageOf(first: unknown): string {
+  if (first instanceof Error) return first.message;
+  const error = typeof first === 'object' && first !== null && 'err' in first ? first.err : undefined;
+  return error instanceof Error ? error.message : '';
 }
 
 const isPretty = (format: LogOptions['format'], { isTTY = false }: LogOptions['destination']): boolean =>
@@ -62,7 +76,9 @@ function redactFields(fields: Record<string, unknown>): Record<string, unknown> 
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, redact(value, name)]));
 }
 
+/** In one line, as diagnostics shows it. */
 function keep(troubles: string[], text: string): void {
-  troubles.push(`${new Date().toISOString()} ${text}`);
+  const line = text.slice(0, LONGEST_TROUBLE).replace(/\s+/g, ' ');
+  troubles.push(`${new Date().toISOString()} ${line}`);
   if (troubles.length > TROUBLES_KEPT) troubles.shift();
 }

@@ -23,36 +23,41 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   GiB: 1024 ** 3,
 };
 
-/** `500ms`, `30s`, `5min`, `1h`, or a plain number of seconds. Gives milliseconds. */
-export function parseDuration(raw: unknown): Parsed<number> {
-  return (
-    parseQuantity(raw, DURATION_UNITS, 1000) ??
-    expected('a duration such as 500ms, 30s, 5min or 1h, or a number of seconds')
-  );
+/** The longest time that a timer of Node's takes, 2^31 ms, in whole days. */
+const LONGEST_DURATION = 576 * 3_600_000;
+
+/**
+ * `500ms`, `30s`, `5min`, `1h`, or a plain number of seconds, of at least so many ms. Gives milliseconds, rounded to
+ * the whole.
+ */
+export function parseDuration(raw: unknown, least: number): Parsed<number> {
+  const ms = parseQuantity(raw, DURATION_UNITS, 1000);
+  return ms !== undefined && ms >= least && ms <= LONGEST_DURATION
+    ? value(ms)
+    : expected(`a duration from ${least}ms to 576h such as 500ms, 30s, 5min or 1h, or a number of seconds`);
 }
 
-/** `64KiB`, `16MiB`, `1GB`, or a plain number of bytes. Gives bytes. */
-export function parseSize(raw: unknown): Parsed<number> {
-  return (
-    parseQuantity(raw, SIZE_UNITS, 1) ?? expected('a size such as 64KiB, 16MiB or 1GiB, or a number of bytes')
-  );
+/** `64KiB`, `16MiB`, `1GB`, or a plain number of bytes, of at least so many bytes. Gives bytes, rounded to the whole. */
+export function parseSize(raw: unknown, least: number): Parsed<number> {
+  const bytes = parseQuantity(raw, SIZE_UNITS, 1);
+  return bytes !== undefined && bytes >= least
+    ? value(bytes)
+    : expected(`a size from ${least}B such as 64KiB, 16MiB or 1GiB, or a number of bytes`);
 }
 
-/** A number with a unit, or a plain one in units of `plain`; `undefined` when it is neither, or no whole number results. */
+/** A number with a unit, or a plain one in units of `plain`; `undefined` when it is neither, or too large to be exact. */
 function parseQuantity(
   raw: unknown,
   units: Readonly<Record<string, number>>,
   plain: number,
-): Parsed<number> | undefined {
-  const match = /^([0-9]{1,15}(?:\.[0-9]{1,6})?)\s*([A-Za-z]*)$/.exec(
-    typeof raw === 'number' ? `${raw}` : `${raw}`.trim(),
-  );
-  if (match === null || (typeof raw !== 'number' && typeof raw !== 'string')) return undefined;
+): number | undefined {
+  if (typeof raw !== 'number' && typeof raw !== 'string') return undefined;
+  const match = /^([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]*)$/.exec(`${raw}`.trim());
+  if (match === null) return undefined;
   const [, digits = '', unit = ''] = match;
-  const factor = unit === '' ? plain : units[unit];
-  if (factor === undefined) return undefined;
-  const quantity = Math.round(Number(digits) * factor);
-  return Number.isSafeInteger(quantity) ? value(quantity) : undefined;
+  if (unit !== '' && !Object.hasOwn(units, unit)) return undefined;
+  const quantity = Math.round(Number(digits) * (units[unit] ?? plain));
+  return Number.isSafeInteger(quantity) ? quantity : undefined;
 }
 
 /** A whole number of at least `min`. */
@@ -63,12 +68,14 @@ export function parseCount(raw: unknown, min: number): Parsed<number> {
     : expected(`a whole number of at least ${min}`);
 }
 
-/** Permission bits: a text of octal digits, or a number as TOML writes it with `0o`. */
+/**
+ * Permission bits: a text of octal digits. No number is taken: in a file, `mode = 440` would be a decimal one, and
+ * quite other bits than it seems.
+ */
 export function parseMode(raw: unknown): Parsed<number> {
-  if (typeof raw === 'number' && Number.isInteger(raw) && raw >= 0 && raw <= 0o777) return value(raw);
-  if (typeof raw === 'string' && /^(0o?)?[0-7]{3}$/.test(raw))
-    return value(Number.parseInt(raw.replace('o', ''), 8));
-  return expected('permission bits as octal digits, such as "0600"');
+  return typeof raw === 'string' && /^(0o?)?[0-7]{3}$/.test(raw)
+    ? value(Number.parseInt(raw.replace('o', ''), 8))
+    : expected('permission bits as a text of octal digits, such as "0600"');
 }
 
 export function parseFlag(raw: unknown): Parsed<boolean> {
@@ -78,7 +85,11 @@ export function parseFlag(raw: unknown): Parsed<boolean> {
 }
 
 export function parseText(raw: unknown): Parsed<string> {
-  return typeof raw === 'string' && !raw.includes('\0') ? value(raw) : expected('a text');
+  return typeof raw === 'string' && !raw.includes('\0') ? value(raw) : expected('a text without NUL');
+}
+
+export function parsePath(raw: unknown): Parsed<string> {
+  return typeof raw === 'string' && raw !== '' && !raw.includes('\0') ? value(raw) : expected('a path');
 }
 
 /** The name of a queue that we serve is the name of a file too. */
@@ -95,13 +106,24 @@ export function parseStorePath(raw: unknown): Parsed<string> {
     : expected("a path in xenstore without a leading or trailing slash: it is below a domain's home");
 }
 
-/** A list of texts: an array, or one text with commas. */
-export function parseTexts(raw: unknown): Parsed<readonly string[]> {
-  if (typeof raw === 'string') return value(raw === '' ? [] : raw.split(',').map((text) => text.trim()));
-  if (Array.isArray(raw) && raw.every((text) => typeof text === 'string' || Number.isInteger(text))) {
-    return value(raw.map(String));
-  }
-  return expected('a list of texts, or one text with commas');
+/** The last domid that Xen gives to a domain, below those with a meaning of their own: public/xen.h. */
+const LAST_DOMID = 0x7fef;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Domains by domid or by their VM's uuid: an array, or one text with commas. */
+export function parseDomains(raw: unknown): Parsed<readonly string[]> {
+  if (raw === '') return value([]);
+  const given: readonly unknown[] =
+    typeof raw === 'string' ? raw.split(',') : Array.isArray(raw) ? raw : [raw];
+  const domains = given.map(domainName);
+  return domains.every((domain) => domain !== undefined)
+    ? value(domains)
+    : expected(`a list, or one text with commas, of domids from 0 to ${LAST_DOMID} and uuids of VMs`);
+}
+
+function domainName(raw: unknown): string | undefined {
+  const name = typeof raw === 'number' ? `${raw}` : typeof raw === 'string' ? raw.trim() : '';
+  return UUID.test(name) || (/^[0-9]{1,5}$/.test(name) && Number(name) <= LAST_DOMID) ? name : undefined;
 }
 
 export function parseChoice<Choice extends string>(raw: unknown, choices: readonly Choice[]): Parsed<Choice> {

@@ -2,45 +2,48 @@ import {
   type Parsed,
   parseChoice,
   parseCount,
+  parseDomains,
   parseDuration,
   parseFlag,
   parseMode,
+  parsePath,
   parseQueueName,
   parseSize,
   parseStorePath,
   parseText,
-  parseTexts,
 } from './formats.ts';
 import type { Setting } from './schema.ts';
 
 export type SettingValue = string | number | boolean | readonly string[];
 
-/** Limits and counts are at least one: nothing works with none. */
-const SMALLEST_COUNT = 1;
+/** The smallest number, in bytes or ms where it has a unit: nothing works with less, unless the setting says so. */
+const LEAST = 1;
 
 /** Reads a setting's value as any source gives it: a text, or what TOML has a type for. */
 export function parseSetting(setting: Setting, raw: unknown): Parsed<SettingValue> {
   switch (setting.format) {
     case 'duration':
-      return parseDuration(raw);
+      return parseDuration(raw, setting.least ?? LEAST);
     case 'size':
-      return parseSize(raw);
+      return parseSize(raw, setting.least ?? LEAST);
     case 'count':
-      return parseCount(raw, SMALLEST_COUNT);
+      return parseCount(raw, LEAST);
     case 'mode':
       return parseMode(raw);
     case 'flag':
       return parseFlag(raw);
-    case 'texts':
-      return parseTexts(raw);
+    case 'domains':
+      return parseDomains(raw);
     case 'choice':
       return parseChoice(raw, setting.choices);
     case 'queue':
       return parseQueueName(raw);
     case 'store-path':
       return parseStorePath(raw);
-    case 'text':
     case 'path':
+      return parsePath(raw);
+    case 'text':
+    case 'path-or-none':
       return parseText(raw);
   }
 }

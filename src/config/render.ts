@@ -135,8 +135,9 @@ function describeSetting(setting: Setting): string {
 
 function kindOf(setting: Setting): string {
   if (setting.format === 'choice') return setting.choices.map((choice) => `\`${choice}\``).join(', ');
-  if (setting.format === 'duration') return 'duration; a plain number is seconds';
-  if (setting.format === 'size') return 'size; a plain number is bytes';
+  if (setting.format === 'duration' || setting.format === 'size') {
+    return `${setting.format}${setting.least === 0 ? ' or 0' : ''}; a plain number is ${unitOf(setting)}`;
+  }
   return KINDS[setting.format];
 }
 
@@ -144,9 +145,10 @@ const KINDS = {
   count: 'whole number from 1',
   mode: 'octal digits',
   flag: '`true`, `false`',
-  texts: 'list of texts',
+  domains: 'list of domids and VM uuids',
   text: 'text',
   path: 'path',
+  'path-or-none': 'path or empty',
   queue: 'queue name',
   'store-path': 'path in xenstore',
 } as const;

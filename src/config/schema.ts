@@ -3,12 +3,18 @@ export type Setting = {
   readonly doc: string;
 } & (
   | {
-      readonly format: 'duration' | 'size' | 'mode' | 'text' | 'path' | 'queue' | 'store-path';
+      readonly format: 'duration' | 'size';
+      readonly default: string;
+      /** Nothing has a meaning here, and is allowed. */
+      readonly least?: 0;
+    }
+  | {
+      readonly format: 'mode' | 'text' | 'path' | 'path-or-none' | 'queue' | 'store-path';
       readonly default: string;
     }
   | { readonly format: 'count'; readonly default: number }
   | { readonly format: 'flag'; readonly default: boolean }
-  | { readonly format: 'texts'; readonly default: readonly string[] }
+  | { readonly format: 'domains'; readonly default: readonly string[] }
   | { readonly format: 'choice'; readonly default: string; readonly choices: readonly string[] }
 );
 
@@ -86,12 +92,12 @@ export const SCHEMA = {
     },
     path: {
       doc: "The switch's socket. Empty: switch.sock in sockets.directory when serving, /run/message-switch/sock when joining.",
-      format: 'path',
+      format: 'path-or-none',
       default: '',
     },
     stateDirectory: {
       doc: 'The folder for what outlives the process. Empty: none.',
-      format: 'path',
+      format: 'path-or-none',
       default: '/var/lib/datapathd',
     },
     maxMessageBytes: { doc: 'The largest payload of a message.', format: 'size', default: '16MiB' },
@@ -121,6 +127,7 @@ export const SCHEMA = {
       doc: 'A longer payload is cut to this in the trace.',
       format: 'size',
       default: '1KiB',
+      least: 0,
     },
   },
   xenstore: {
@@ -132,13 +139,14 @@ export const SCHEMA = {
     },
     socket: {
       doc: "xenstored's socket. Empty: $XENSTORED_PATH, else /run/xenstored/socket, else /var/run/xenstored/socket.",
-      format: 'path',
+      format: 'path-or-none',
       default: '',
     },
     startTimeout: {
       doc: 'How long a call waits at most for the first synchronisation with xenstore.',
       format: 'duration',
       default: '3s',
+      least: 0,
     },
     requestTimeout: {
       doc: 'A request that xenstored does not answer within this time ends the connection, and a new one is made.',
@@ -177,7 +185,7 @@ export const SCHEMA = {
     },
     driverDomains: {
       doc: 'Domains trusted to publish SRs, by domid or by VM uuid. Domain 0 always is.',
-      format: 'texts',
+      format: 'domains',
       default: [],
     },
   },
@@ -203,6 +211,7 @@ export const SCHEMA = {
       doc: 'The time after which a source that was silenced may log again, and what was left out is counted.',
       format: 'duration',
       default: '10s',
+      least: 0,
     },
   },
   shutdown: {
@@ -210,6 +219,7 @@ export const SCHEMA = {
       doc: 'How long a stop waits for what is under way.',
       format: 'duration',
       default: '10s',
+      least: 0,
     },
   },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Setting>>>>;
@@ -220,7 +230,7 @@ type ValueOf<S> = S extends { readonly format: 'choice'; readonly choices: reado
     ? number
     : S extends { readonly format: 'flag' }
       ? boolean
-      : S extends { readonly format: 'texts' }
+      : S extends { readonly format: 'domains' }
         ? readonly string[]
         : string;
 

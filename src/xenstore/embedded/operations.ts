@@ -1,8 +1,8 @@
 import { MAX_PAYLOAD, type OperationName } from '../../wire/xenstore.ts';
 import { type Path, parsePath, parseSpecialPath } from './path.ts';
 import type { Client, StoreState } from './state.ts';
-import { Transaction } from './transactions.ts';
-import { type Change, find, listing, type Node } from './tree.ts';
+import { MAX_TRANSACTION_BYTES, Transaction } from './transactions.ts';
+import { type Change, find, listing, missing, type Node } from './tree.ts';
 import type { Firing, Watch } from './watches.ts';
 
 /** What an operation comes to: the answer's payload and the watches that fire behind it, or the name of an error. */
@@ -10,12 +10,15 @@ export type Outcome =
   | { readonly type: 'ok'; readonly payload: Buffer | string; readonly firings: readonly Firing<Client>[] }
   | { readonly type: 'error'; readonly errno: Errno };
 
-export type Errno = 'EINVAL' | 'ENOENT' | 'EEXIST' | 'EBUSY' | 'EAGAIN' | 'E2BIG' | 'EQUOTA' | 'ENOSYS';
+/** Names that clients know: xen/io/xs_wire.h. */
+export type Errno = 'EINVAL' | 'ENOENT' | 'EEXIST' | 'EBUSY' | 'EAGAIN' | 'E2BIG' | 'ENOSPC' | 'ENOSYS';
 
 /** A request, taken apart as its operation needs it. */
-export interface Request {
+interface Request {
   readonly state: StoreState;
   readonly client: Client;
+  /** The transaction that it belongs to, if it does to one. */
+  readonly transaction: Transaction | undefined;
   readonly transactionId: number;
   readonly payload: Buffer;
 }
@@ -29,8 +32,24 @@ const fail = (errno: Errno): Outcome => ({ type: 'error', errno });
 
 const OK = 'OK\0';
 
+/** Does what a client asks for. */
+export function perform(
+  state: StoreState,
+  client: Client,
+  name: OperationName,
+  transactionId: number,
+  payload: Buffer,
+): Outcome {
+  const transaction = client.transactions.get(transactionId);
+  if (transactionId !== 0 && transaction === undefined) return fail('ENOENT');
+  // What it has read and changed is remembered until its end: at some size there is nothing left to it but that.
+  const full = transaction !== undefined && transaction.heldBytes > MAX_TRANSACTION_BYTES;
+  if (full && name !== 'TRANSACTION_END') return fail('ENOSPC');
+  return OPERATIONS[name]({ state, client, transaction, transactionId, payload });
+}
+
 /** Every operation, and the function that does it: Xen's docs/misc/xenstore.txt. */
-export const OPERATIONS: Readonly<Record<OperationName, (request: Request) => Outcome>> = {
+const OPERATIONS: Readonly<Record<OperationName, (request: Request) => Outcome>> = {
   DIRECTORY: doDirectory,
   READ: doRead,
   GET_PERMS: doGetPerms,
@@ -61,17 +80,18 @@ function stringsOf({ payload }: Request): string[] | undefined {
   return strings.pop() === '' ? strings : undefined;
 }
 
-/** A node that is asked for: by the one string of the payload, in the transaction if there is one. */
+/** A node that is asked for, by the first string of the payload. */
 function withNode(request: Request, use: (node: Node, path: Path) => Outcome): Outcome {
   const [given] = stringsOf(request) ?? [];
   const path = given === undefined ? undefined : parsePath(given);
   if (path === undefined) return fail('EINVAL');
-  const { state, client, transactionId } = request;
-  const transaction = client.transactions.get(transactionId);
-  if (transactionId !== 0 && transaction === undefined) return fail('ENOENT');
-  const node = transaction === undefined ? find(state.root, path) : transaction.read(path);
+  const node = read(request, path);
   return node === undefined ? fail('ENOENT') : use(node, path);
 }
+
+/** The node, as the transaction sees it if there is one. */
+const read = ({ state, transaction }: Request, path: Path): Node | undefined =>
+  transaction === undefined ? find(state.root, path) : transaction.read(path);
 
 function doDirectory(request: Request): Outcome {
   return withNode(request, (node) => {
@@ -82,9 +102,10 @@ function doDirectory(request: Request): Outcome {
 
 function doDirectoryPart(request: Request): Outcome {
   return withNode(request, (node) => {
-    const offset = Number(stringsOf(request)?.[1] ?? Number.NaN);
+    const digits = stringsOf(request)?.[1] ?? '';
+    const offset = Number(digits);
     const names = listing(node);
-    if (!Number.isInteger(offset) || offset < 0 || offset > names.length) return fail('EINVAL');
+    if (!/^[0-9]{1,10}$/.test(digits) || offset > names.length) return fail('EINVAL');
     const head = `${node.generation}\0`;
     const room = MAX_PAYLOAD - head.length - 1;
     if (names.length - offset <= room) return ok(`${head}${names.slice(offset)}\0`);
@@ -102,17 +123,17 @@ function doGetPerms(request: Request): Outcome {
 }
 
 /** Makes a change, in the transaction if there is one. */
-function change({ state, client, transactionId }: Request, wanted: Change): Outcome {
-  const transaction = client.transactions.get(transactionId);
-  if (transactionId !== 0 && transaction === undefined) return fail('ENOENT');
+function change({ state, transaction }: Request, wanted: Change): Outcome {
   const { root } = transaction ?? state;
-  if (root.size + wanted.path.names.length > state.limits.embeddedMaxNodes && wanted.type !== 'remove') {
-    return fail('EQUOTA');
-  }
+  if (root.size + created(root, wanted) > state.limits.embeddedMaxNodes) return fail('ENOSPC');
   if (transaction === undefined) return ok(OK, state.change(wanted));
   transaction.change(wanted, state.nextGeneration());
   return ok(OK);
 }
+
+/** How many nodes a change adds. */
+const created = (root: Node, { type, path }: Change): number =>
+  type === 'write' || type === 'make' ? missing(root, path) : 0;
 
 function doWrite(request: Request): Outcome {
   const { payload } = request;
@@ -125,22 +146,17 @@ function doWrite(request: Request): Outcome {
 function doMkdir(request: Request): Outcome {
   const path = parsePath(stringsOf(request)?.[0] ?? '');
   if (path === undefined) return fail('EINVAL');
-  return exists(request, path) ? ok(OK) : change(request, { type: 'make', path });
+  return read(request, path) !== undefined ? ok(OK) : change(request, { type: 'make', path });
 }
 
 function doRm(request: Request): Outcome {
   const path = parsePath(stringsOf(request)?.[0] ?? '');
   if (path === undefined || path.names.length === 0) return fail('EINVAL');
-  if (exists(request, path)) return change(request, { type: 'remove', path });
+  if (read(request, path) !== undefined) return change(request, { type: 'remove', path });
   // What is not there is as good as removed, as long as there is a place where it could be.
   const parent = parsePath(path.text.slice(0, path.text.lastIndexOf('/')) || '/');
-  return parent !== undefined && exists(request, parent) ? ok(OK) : fail('ENOENT');
+  return parent !== undefined && read(request, parent) !== undefined ? ok(OK) : fail('ENOENT');
 }
-
-const exists = ({ state, client, transactionId }: Request, path: Path): boolean => {
-  const transaction = client.transactions.get(transactionId);
-  return (transaction === undefined ? find(state.root, path) : transaction.read(path)) !== undefined;
-};
 
 const PERMISSION = /^[nrwb][0-9]{1,5}$/;
 
@@ -151,21 +167,25 @@ function doSetPerms(request: Request): Outcome {
   return withNode(request, (_node, path) => change(request, { type: 'permit', path, permissions }));
 }
 
-function doWatch({ state, client, ...request }: Request): Outcome {
-  const [given = '', token = '', ...more] = stringsOf({ state, client, ...request }) ?? ['', '', ''];
+function doWatch(request: Request): Outcome {
+  const { state, client } = request;
+  const [given, token, ...more] = stringsOf(request) ?? [];
+  if (given === undefined || token === undefined || more.length > 0) return fail('EINVAL');
   const path = parseSpecialPath(given) ?? parsePath(given);
-  if (path === undefined || more.length > 0) return fail('EINVAL');
+  if (path === undefined) return fail('EINVAL');
   const key = `${given}\0${token}`;
   if (client.watches.has(key)) return fail('EEXIST');
-  if (client.watches.size >= state.limits.embeddedMaxWatches) return fail('EQUOTA');
+  if (client.watches.size >= state.limits.embeddedMaxWatches) return fail('E2BIG');
   const watch: Watch<Client> = { owner: client, path, given, token };
   client.watches.set(key, watch);
   state.watches.add(watch);
   return ok(OK, [{ watch, path: given }]);
 }
 
-function doUnwatch({ state, client, ...request }: Request): Outcome {
-  const [given = '', token = ''] = stringsOf({ state, client, ...request }) ?? [];
+function doUnwatch(request: Request): Outcome {
+  const { state, client } = request;
+  const [given, token] = stringsOf(request) ?? [];
+  if (given === undefined || token === undefined) return fail('EINVAL');
   const key = `${given}\0${token}`;
   const watch = client.watches.get(key);
   if (watch === undefined) return fail('ENOENT');
@@ -174,22 +194,32 @@ function doUnwatch({ state, client, ...request }: Request): Outcome {
   return ok(OK);
 }
 
+/** The client begins anew: its transactions go with its watches. */
 function doResetWatches({ state, client }: Request): Outcome {
   for (const watch of client.watches.values()) state.watches.delete(watch);
   client.watches.clear();
+  client.transactions.clear();
   return ok(OK);
 }
 
-function doTransactionStart({ state, client, transactionId }: Request): Outcome {
-  if (transactionId !== 0) return fail('EBUSY');
-  if (client.transactions.size >= state.limits.embeddedMaxTransactions) return fail('EQUOTA');
-  const id = state.nextGeneration();
+function doTransactionStart({ state, client, transaction }: Request): Outcome {
+  if (transaction !== undefined) return fail('EBUSY');
+  if (client.transactions.size >= state.limits.embeddedMaxTransactions) return fail('ENOSPC');
+  const id = freeTransactionId(client);
   client.transactions.set(id, new Transaction(state.root));
   return ok(`${id}\0`);
 }
 
-function doTransactionEnd({ state, client, transactionId, payload }: Request): Outcome {
-  const transaction = client.transactions.get(transactionId);
+/** Ids are of 32 bits; one that was given back is not given out soon. */
+function freeTransactionId(client: Client): number {
+  do client.lastTransactionId = (client.lastTransactionId % MAX_TRANSACTION_ID) + 1;
+  while (client.transactions.has(client.lastTransactionId));
+  return client.lastTransactionId;
+}
+
+const MAX_TRANSACTION_ID = 0xffff_ffff;
+
+function doTransactionEnd({ state, client, transaction, transactionId, payload }: Request): Outcome {
   if (transaction === undefined) return fail('ENOENT');
   const word = payload.toString('latin1');
   if (word !== 'T\0' && word !== 'F\0') return fail('EINVAL');
@@ -198,6 +228,8 @@ function doTransactionEnd({ state, client, transactionId, payload }: Request): O
   if (transaction.conflictsWith(state.root)) return fail('EAGAIN');
   const before = state.root;
   const after = transaction.appliedTo(before, () => state.nextGeneration());
+  // Others may have filled the store meanwhile.
+  if (after.size > before.size && after.size > state.limits.embeddedMaxNodes) return fail('ENOSPC');
   return ok(OK, state.become(after, transaction.effects(before, after)));
 }
 

@@ -17,6 +17,7 @@ export interface Client {
   /** By path and token, as the client wrote them. */
   readonly watches: Map<string, Watch<Client>>;
   readonly transactions: Map<number, Transaction>;
+  lastTransactionId: number;
   send(bytes: Buffer): void;
 }
 

@@ -9,7 +9,7 @@ import {
   PacketReader,
   writePacket,
 } from '../../wire/xenstore.ts';
-import { OPERATIONS, type Outcome } from './operations.ts';
+import { type Outcome, perform } from './operations.ts';
 import { type Client, type EmbeddedLimits, StoreState } from './state.ts';
 import type { Firing } from './watches.ts';
 
@@ -32,6 +32,7 @@ function startConversation(state: StoreState, peer: Peer): Conversation {
   const client: Client = {
     watches: new Map(),
     transactions: new Map(),
+    lastTransactionId: 0,
     send: (bytes) => {
       // A watcher that does not read is closed, and must begin anew: nobody waits for it.
       if (peer.unsent > state.limits.embeddedMaxUnsentBytes) peer.close();
@@ -56,7 +57,7 @@ function answer(state: StoreState, client: Client, packet: Packet): Reply {
   const outcome: Outcome =
     name === undefined
       ? { type: 'error', errno: 'ENOSYS' }
-      : OPERATIONS[name]({ state, client, transactionId, payload });
+      : perform(state, client, name, transactionId, payload);
   if (outcome.type === 'error') {
     return reply(writePacket(Operation.ERROR, requestId, transactionId, joinStrings(outcome.errno)));
   }
@@ -69,7 +70,11 @@ function answer(state: StoreState, client: Client, packet: Packet): Reply {
 function fire(client: Client, firings: readonly Firing<Client>[]): Buffer[] {
   const own: Buffer[] = [];
   for (const { watch, path } of firings) {
-    const event = writePacket(Operation.WATCH_EVENT, 0, 0, joinStrings(path, watch.token));
+    // Watches are read with one character a byte.
+    const payload = Buffer.from(joinStrings(path, watch.token), 'latin1');
+    // Below a short path with a long token there may be a long path. No client could read the two together.
+    if (payload.length > MAX_PAYLOAD) continue;
+    const event = writePacket(Operation.WATCH_EVENT, 0, 0, payload);
     if (watch.owner === client) own.push(event);
     else watch.owner.send(event);
   }

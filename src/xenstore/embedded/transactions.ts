@@ -10,6 +10,9 @@ export interface Effect {
 /** What one open transaction holds besides the tree it shares: about this much for each thing that it remembers. */
 const BYTES_A_RECORD = 100;
 
+/** A transaction that holds more than this can only be ended. */
+export const MAX_TRANSACTION_BYTES = 16 * 1024 * 1024;
+
 /**
  * A view of the tree as it was at the start, with its own changes in it, and a record of what its answers depended on.
  * If nothing of that is different when it ends, its changes are made to the tree of that time; otherwise it conflicts.
@@ -75,8 +78,7 @@ export class Transaction {
       const removed = type === 'remove';
       // What was made and removed in between was never there for anyone else.
       if (find(removed ? before : after, path) === undefined) continue;
-      const key = `${type === 'remove'} ${path.text}`;
-      if (!effects.has(key)) effects.set(key, { type: removed ? 'removed' : 'changed', path });
+      effects.set(`${removed} ${path.text}`, { type: removed ? 'removed' : 'changed', path });
     }
     return [...effects.values()];
   }

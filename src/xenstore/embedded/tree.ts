@@ -41,6 +41,16 @@ export function find(root: Node, path: Path): Node | undefined {
   return node;
 }
 
+/** How many nodes there would have to be made for the path to exist. */
+export function missing(root: Node, path: Path): number {
+  let node: Node | undefined = root;
+  for (const [depth, name] of path.names.entries()) {
+    node = lookUp(node.children, name);
+    if (node === undefined) return path.names.length - depth;
+  }
+  return 0;
+}
+
 /** The children's names in the order of their creation, each with a NUL behind it, as DIRECTORY gives them. */
 export function listing(node: Node): string {
   node.listed.text ??= [...valuesOf(node.children)]

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { environmentName, SETTINGS, type Setting, unitOf } from '../../src/config/schema.ts';
+import {
+  loadConfig,
+  renderDifferences,
+  renderHelp,
+  renderPrintedConfig,
+  renderReference,
+} from '../../src/config.ts';
+import { complaint, configFile } from './helpers.ts';
+
+const DURATION = 'a duration from 1ms to 576h such as 500ms, 30s, 5min or 1h, or a number of seconds';
+const DURATION_OR_0 = DURATION.replace('1ms', '0ms');
+const SIZE = 'a size from 1B such as 64KiB, 16MiB or 1GiB, or a number of bytes';
+const SIZE_OR_0 = SIZE.replace('1B', '0B');
+const COUNT = 'a whole number of at least 1';
+const TEXT = 'a text without NUL';
+
+/** For each setting, a wrong value and what is said to be expected. */
+const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>> = {
+  'sockets.directory': ['', 'a path'],
+  'sockets.mode': ['rw', 'permission bits as a text of octal digits, such as "0600"'],
+  'sockets.group': ['a\0', TEXT],
+  'sockets.maxConnections': ['0', COUNT],
+  'sockets.maxRequestBytes': ['16M', SIZE],
+  'sockets.maxHeaderBytes': ['', SIZE],
+  'sockets.maxDepth': ['-1', COUNT],
+  'sockets.maxBatchCalls': ['1.5', COUNT],
+  'sockets.maxAnswerBytes': ['0', SIZE],
+  'sockets.maxUnsentBytes': ['1s', SIZE],
+  'sockets.requestTimeout': ['0', DURATION],
+  'datapath.queue': ['a/b', 'the name of a queue: letters, digits and . _ : -'],
+  'storage.enabled': ['on', 'true or false'],
+  'switch.mode': ['server', 'one of serve, join, off'],
+  'switch.path': ['a\0', TEXT],
+  'switch.stateDirectory': ['a\0', TEXT],
+  'switch.maxMessageBytes': ['16 M', SIZE],
+  'switch.maxNameBytes': ['1kib', SIZE],
+  'switch.maxQueues': ['many', COUNT],
+  'switch.maxSessions': ['', COUNT],
+  'switch.maxQueueMessages': ['1e5', COUNT],
+  'switch.maxQueueBytes': ['-1', SIZE],
+  'switch.maxTransferQueues': ['1_000', COUNT],
+  'switch.maxTransferBytes': ['1TB', SIZE],
+  'switch.maxTransferTimeout': ['1000h', DURATION],
+  'switch.traceEntries': ['0', COUNT],
+  'switch.traceBytes': ['99999999999999999999', SIZE],
+  'switch.tracePayloadBytes': ['none', SIZE_OR_0],
+  'xenstore.mode': ['AUTO', 'one of auto, socket, embedded'],
+  'xenstore.socket': ['a\0', TEXT],
+  'xenstore.startTimeout': ['3 seconds', DURATION_OR_0],
+  'xenstore.requestTimeout': ['-5', DURATION],
+  'xenstore.maxPayloadBytes': ['0.1', SIZE],
+  'xenstore.embeddedMaxNodes': ['1M', COUNT],
+  'xenstore.embeddedMaxWatches': ['0x10', COUNT],
+  'xenstore.embeddedMaxTransactions': ['null', COUNT],
+  'xenstore.embeddedMaxUnsentBytes': ['16mib', SIZE],
+  'xenstore.srPath': [
+    '/xapi',
+    "a path in xenstore without a leading or trailing slash: it is below a domain's home",
+  ],
+  'xenstore.driverDomains': [
+    '5,6,',
+    'a list, or one text with commas, of domids from 0 to 32751 and uuids of VMs',
+  ],
+  'log.level': ['loud', 'one of trace, debug, info, warn, error, fatal, silent'],
+  'log.format': ['xml', 'one of auto, json, pretty'],
+  'log.maxRepeats': ['ten', COUNT],
+  'log.repeatInterval': ['10sec', DURATION_OR_0],
+  'shutdown.timeout': ['1d', DURATION_OR_0],
+};
+
+test('the table of wrong values has every setting', () => {
+  assert.deepEqual(
+    Object.keys(WRONG),
+    SETTINGS.map(({ name }) => name),
+  );
+});
+
+for (const named of SETTINGS) {
+  const { name } = named;
+  const [value, expected] = WRONG[name] ?? ['', ''];
+
+  test(`a wrong ${name} is named with its place, what was expected and what came`, (t) => {
+    const line = `${name}: expected ${expected}, got ${JSON.stringify(value)}`;
+    assert.equal(complaint({ flags: [`--${name}=${value}`] }), `${line} (flag --${name})`);
+    const variable = environmentName(named);
+    assert.equal(complaint({ environment: { [variable]: value } }), `${line} (environment ${variable})`);
+    const path = configFile(t, `# x\n[${named.section}]\n${named.key} = ${JSON.stringify(value)}\n`);
+    assert.equal(complaint({ flags: ['--config', path] }), `${line} (${path}:3)`);
+  });
+}
+
+test('every setting has words that say what it is, its unit or choices, and a row on the page', () => {
+  const page = renderReference().split('\n');
+  const help = renderHelp();
+  for (const { name, setting } of SETTINGS) {
+    assert.match(setting.doc, /^\S.*\.$/);
+    const row = page.find((line) => line.startsWith(`| \`${name}\``)) ?? '';
+    const [, , unit = '', doc] = row.split(' | ');
+    assert.notEqual(unit, '', row);
+    assert.equal(doc, `${setting.doc} |`);
+    assert.ok(help.includes(`\n  --${name}=`), name);
+    if (setting.format === 'duration') assert.equal(unitOf(setting), 'seconds');
+    if (setting.format === 'size') assert.equal(unitOf(setting), 'bytes');
+  }
+});
+
+test('later sources win: defaults, file, environment, flags', (t) => {
+  const file = configFile(
+    t,
+    '[sockets]\nmaxDepth = 1\nmaxConnections = 1\nmaxBatchCalls = 1\n[log]\nlevel = "warn"',
+  );
+  const { config, places } = loadConfig(['--sockets.maxDepth=3', '--config', file], {
+    DATAPATHD_SOCKETS_MAX_DEPTH: '2',
+    DATAPATHD_SOCKETS_MAX_CONNECTIONS: '2',
+  });
+  const { maxDepth, maxConnections, maxBatchCalls, maxAnswerBytes } = config.sockets;
+  assert.deepEqual([maxAnswerBytes, maxBatchCalls, maxConnections, maxDepth], [67_108_864, 1, 2, 3]);
+  assert.deepEqual(Object.fromEntries(places), {
+    'sockets.maxBatchCalls': `${file}:4`,
+    'sockets.maxConnections': 'environment DATAPATHD_SOCKETS_MAX_CONNECTIONS',
+    'sockets.maxDepth': 'flag --sockets.maxDepth',
+    'log.level': `${file}:6`,
+  });
+});
+
+test('a source that is overruled is still checked', (t) => {
+  const file = configFile(t, '[log]\nlevel = "loud"');
+  assert.match(
+    complaint({ flags: ['--config', file, '--log.level=info'] }),
+    /^log\.level: .* got "loud" \(.*:2\)$/,
+  );
+});
+
+test('the configuration is frozen through and through', () => {
+  const { config } = loadConfig(['--xenstore.driverDomains=5'], {});
+  for (const part of [config, config.sockets, config.xenstore.driverDomains])
+    assert.ok(Object.isFrozen(part));
+});
+
+test('each value is printed with its source', () => {
+  const { config, places } = loadConfig(['--sockets.maxRequestBytes=1024'], {
+    DATAPATHD_SOCKETS_MODE: '660',
+  });
+  const lines = renderPrintedConfig(config, places).split('\n');
+  assert.equal(lines.length, SETTINGS.length + 1);
+  const line = (name: string) => lines.find((printed) => printed.startsWith(`${name} `))?.replace(/ +/g, ' ');
+  assert.equal(
+    line('sockets.maxRequestBytes'),
+    'sockets.maxRequestBytes = "1KiB" # flag --sockets.maxRequestBytes',
+  );
+  assert.equal(line('sockets.mode'), 'sockets.mode = "0660" # environment DATAPATHD_SOCKETS_MODE');
+  assert.equal(line('storage.enabled'), 'storage.enabled = true # default');
+  assert.equal(line('xenstore.startTimeout'), 'xenstore.startTimeout = "3s" # default');
+});
+
+test('only what a source gave is listed as different', () => {
+  const { config, places } = loadConfig(['--sockets.maxDepth=9'], {});
+  assert.deepEqual(renderDifferences(config, places), ['sockets.maxDepth = 9  # flag --sockets.maxDepth']);
+});
+
+/** Values that a setting takes, as flags give them. */
+function valuesOf(setting: Setting): fc.Arbitrary<string> {
+  switch (setting.format) {
+    case 'duration':
+      return fc.integer({ min: setting.least ?? 1, max: 2_073_600_000 }).map((ms) => `${ms}ms`);
+    case 'size':
+      return fc.integer({ min: setting.least ?? 1, max: 999_999_999_999_999 }).map((bytes) => `${bytes}`);
+    case 'count':
+      return fc.integer({ min: 1, max: 999_999_999_999_999 }).map(String);
+    case 'mode':
+      return fc.integer({ min: 0, max: 0o777 }).map((bits) => bits.toString(8).padStart(3, '0'));
+    case 'flag':
+      return fc.boolean().map(String);
+    case 'choice':
+      return fc.constantFrom(...setting.choices);
+    case 'domains':
+      return fc
+        .array(fc.oneof(fc.uuid(), fc.integer({ min: 0, max: 32_751 }).map(String)))
+        .map((domains) => domains.join(','));
+    case 'queue':
+      return fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/);
+    case 'store-path':
+      return fc.stringMatching(/^[A-Za-z0-9_@-]+(\/[A-Za-z0-9_@-]+)*$/);
+    case 'path':
+      return fc.string({ minLength: 1, unit: 'binary' }).filter((path) => !path.includes('\0'));
+    case 'text':
+    case 'path-or-none':
+      return fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0'));
+  }
+}
+
+const everySetting = fc.record(
+  Object.fromEntries(SETTINGS.map(({ name, setting }) => [name, valuesOf(setting)])),
+  { noNullPrototype: true },
+);
+
+test('what is printed, read as a file again, is the same configuration', (t) => {
+  fc.assert(
+    fc.property(everySetting, (values) => {
+      const given = loadConfig(
+        Object.entries(values).map(([name, value]) => `--${name}=${value}`),
+        {},
+      );
+      const file = configFile(t, renderPrintedConfig(given.config, given.places));
+      assert.deepEqual(loadConfig(['--config', file], {}).config, given.config);
+    }),
+    { numRuns: 50 },
+  );
+});

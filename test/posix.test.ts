@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type TestContext, test } from 'node:test';
+import { groupId, lockFile, openFileLimit } from '../src/posix.ts';
+import { runProgram } from './helpers/programs.ts';
+import { tempDirectory } from './helpers/temp.ts';
+
+const POSIX = JSON.stringify(join(import.meta.dirname, '../src/posix.ts'));
+
+/** Takes the lock in another process, which stays until it is killed; gives what that process was told. */
+async function lockElsewhere(
+  t: TestContext,
+  path: string,
+): Promise<{ child: ChildProcess; outcome: unknown }> {
+  const script = `
+    import { lockFile } from ${POSIX};
+    const lock = lockFile(${JSON.stringify(path)}, String(process.pid));
+    console.log(JSON.stringify(lock));
+    setInterval(() => {}, 2 ** 30);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const [line] = await once(createInterface({ input: child.stdout }), 'line');
+  return { child, outcome: JSON.parse(line) };
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+function lock(path: string): Extract<ReturnType<typeof lockFile>, { type: 'locked' }> {
+  const outcome = lockFile(path, `${process.pid}`);
+  assert.ok(outcome.type === 'locked');
+  return outcome;
+}
+
+const lockPath = (t: TestContext): string => join(tempDirectory(t), 'lock');
+
+test('a second process is refused and told the pid of the first', async (t) => {
+  const path = lockPath(t);
+  const { release } = lock(path);
+  const { outcome } = await lockElsewhere(t, path);
+  assert.deepEqual(outcome, { type: 'held', note: `${process.pid}` });
+  release();
+});
+
+test('the other way round too, and the lock is free when its holder was killed', async (t) => {
+  const path = lockPath(t);
+  const { child, outcome } = await lockElsewhere(t, path);
+  assert.deepEqual(outcome, { type: 'locked' });
+  assert.deepEqual(lockFile(path, 'me'), { type: 'held', note: `${child.pid}` });
+  await kill(child);
+  lock(path).release();
+});
+
+test('a lock that was released is free for another process', async (t) => {
+  const path = lockPath(t);
+  lock(path).release();
+  const { outcome } = await lockElsewhere(t, path);
+  assert.deepEqual(outcome, { type: 'locked' });
+});
+
+test('the same process is refused a second lock', (t) => {
+  const path = lockPath(t);
+  const { release } = lock(path);
+  assert.equal(lockFile(path, '1').type, 'held');
+  release();
+});
+
+test('to release twice closes nothing else', (t) => {
+  const path = lockPath(t);
+  const first = lock(path);
+  first.release();
+  // It gets the number of the descriptor that was closed.
+  const second = lock(path);
+  first.release();
+  assert.equal(lockFile(path, '1').type, 'held');
+  second.release();
+});
+
+test('the pid of the holder stands in the file, without what stood there before', (t) => {
+  const path = lockPath(t);
+  writeFileSync(path, '1234567890123\nand more');
+  const { release } = lock(path);
+  assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
+  release();
+});
+
+for (const [what, content] of [
+  ['nothing', ''],
+  ['garbage', 'no\npid \x1b[31m'],
+  ['bytes that are no text', Buffer.from([0xff, 0x00, 0xfe])],
+  ['very much', '1'.repeat(1_000_000)],
+] as const) {
+  test(`a lock is held, or free, whatever the file says: ${what}`, (t) => {
+    const path = lockPath(t);
+    writeFileSync(path, content);
+    const { release } = lock(path);
+    writeFileSync(path, content);
+    assert.deepEqual(lockFile(path, '1'), { type: 'held', note: 'unknown' });
+    release();
+  });
+}
+
+test('a place where no file can be is an error that names it', (t) => {
+  const directory = tempDirectory(t);
+  mkdirSync(join(directory, 'folder'));
+  assert.throws(() => lockFile(join(directory, 'folder'), '1'), /EISDIR.*folder/);
+  assert.throws(() => lockFile(join(directory, 'nowhere/lock'), '1'), /ENOENT.*nowhere\/lock/);
+});
+
+test('the limit of open files is what the shell says', async (t) => {
+  const script = `import { openFileLimit } from ${POSIX}; console.log(openFileLimit());`;
+  const words = [process.execPath, '--input-type=module', '-e', script];
+  const limited = 'ulimit -n 123 && ulimit -n && exec "$@"';
+  const { stdout, stderr } = await runProgram(t, 'bash', ['-c', limited, 'bash', ...words]);
+  assert.deepEqual({ stdout, stderr }, { stdout: '123\n123\n', stderr: '' });
+});
+
+test('this process may have some files open', () => {
+  assert.ok(openFileLimit() > 10);
+});
+
+test('a group has the number that the system gives it', async (t) => {
+  const { stdout } = await runProgram(t, 'getent', ['group', 'root', 'daemon', 'nogroup']);
+  for (const line of stdout.trim().split('\n')) {
+    const [name = '', , gid] = line.split(':');
+    assert.equal(groupId(name), Number(gid));
+  }
+  assert.equal(groupId('root'), 0);
+});
+
+test('a group may be given by its number, whether it has a name or not', () => {
+  assert.equal(groupId('0'), 0);
+  assert.equal(groupId('4294967294'), 4_294_967_294);
+});
+
+test('what is no group has no number', () => {
+  // The last number is what chown(2) takes for "as it is".
+  for (const group of [
+    'nosuchgroup',
+    '',
+    'root:x',
+    'roo',
+    'ROOT',
+    '-1',
+    '1.5',
+    '4294967295',
+    '9999999999',
+    '0x0',
+  ]) {
+    assert.equal(groupId(group), undefined, group);
+  }
+});
