@@ -91,7 +91,9 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
       if (message.type === 'continue') return reply(HTTP_CONTINUE);
       if (message.method === 'POST') return post(message);
       if (message.method !== 'GET') {
-        return respond(message, 405, TEXT_TYPE, `${message.method}: expected POST with a call, or GET /\n`);
+        // A client that sent HEAD would take a body for the next answer: RFC 9110, section 9.3.2.
+        const text = message.method === 'HEAD' ? '' : `${message.method}: expected POST or GET\n`;
+        return respond(message, 405, TEXT_TYPE, text);
       }
       return message.target === '/'
         ? respond(message, 200, TEXT_TYPE, about(service.queue))

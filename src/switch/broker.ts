@@ -1,3 +1,4 @@
+import { fetchMessages } from './fetch.ts';
 import {
   type Diagnostics,
   FROM_THE_START,
@@ -71,12 +72,14 @@ export class Broker {
   }
 
   connect(): BrokerConnection {
-    return { token: undefined };
+    return { token: undefined, held: new Set() };
   }
 
   /** The connection is gone: gives the operations that follow from it. */
   disconnect(connection: BrokerConnection): Operation[] {
-    return this.#endedSession(this.#sessions.release(connection));
+    return this.#sessions
+      .release(connection)
+      .flatMap((token) => [...(this.#owned.get(token) ?? [])].map(removal));
   }
 
   decide(connection: BrokerConnection, request: In, now: number): Decision {
@@ -136,11 +139,8 @@ export class Broker {
     if (!this.#sessions.has(token) && this.#sessions.size >= maxSessions) {
       return refuse(503, `there are as many sessions as switch.maxSessions (${maxSessions}) allows`);
     }
-    return answer(DONE, this.#endedSession(this.#sessions.bind(connection, token)));
-  }
-
-  #endedSession(token: string | undefined): Operation[] {
-    return token === undefined ? [] : [...(this.#owned.get(token) ?? [])].map(removal);
+    this.#sessions.bind(connection, token);
+    return answer(DONE);
   }
 
   #create(queue: string, owner: string | undefined): Decision {
@@ -168,9 +168,9 @@ export class Broker {
     const refusal = this.#full(queue, payload);
     if (refusal !== undefined) return refusal;
     const id: MessageId = { queue: name, id: queue.nextId };
-    const message: Message = { id, payload, kind, origin: token, time: now };
+    const message: Message = { id, payload: ownBytes(payload), kind, origin: token, time: now };
     const what = { type: 'message', id, payload, kind } as const;
-    this.#trace.add({ time: now, input: token, queue: name, output: undefined, what });
+    this.#trace.add({ time: now, input: token, queue: name, what });
     return answer({ type: 'sent', id }, [{ type: 'message-sent', message }]);
   }
 
@@ -202,44 +202,31 @@ export class Broker {
     const until = now + timeout;
     const asked = queues.flatMap((name) => this.#queues.get(name) ?? []);
     for (const queue of asked) queue.nextTransfer = until;
-    const messages = this.#fetch(asked, from);
+    const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);
     if (messages.length === 0) {
       const empty: Out = { type: 'messages', messages, next: from };
-      return { type: 'wait', until, empty, subscribe: (wake) => this.#waiting.subscribe(queues, wake) };
+      const subscribe = (wake: () => void) => this.#waiting.subscribe({ queues, until, wake });
+      return { type: 'wait', until, empty, subscribe };
     }
-    for (const { id, payload, kind } of messages) {
-      const what = { type: 'message', id, payload, kind } as const;
-      this.#trace.add({ time: now, input: undefined, queue: id.queue, output: token, what });
-    }
+    for (const message of messages) this.#traceDelivery(token, message, now);
     const next = messages.reduce((highest, { id }) => Math.max(highest, id.id), FROM_THE_START);
     return answer({ type: 'messages', messages, next });
   }
 
-  /**
-   * What waits above the cursor, queue by queue as asked. One cursor stands for all queues: when not all fits an
-   * answer, those with the lowest ids come, so that no message is left below the next cursor.
-   */
-  #fetch(queues: readonly Queue[], from: number): Message[] {
-    const { maxTransferBytes } = this.#limits;
-    const messages: Message[] = [];
-    let bytes = 0;
-    for (const queue of queues) {
-      let own = 0;
-      for (const message of queue.after(from)) {
-        messages.push(message);
-        own += message.payload.length;
-        // More of this queue can't fit: what it holds beyond has higher ids than all that is taken of it.
-        if (own > maxTransferBytes) break;
-      }
-      bytes += own;
-    }
-    return bytes <= maxTransferBytes ? messages : lowestIds(messages, maxTransferBytes);
+  #traceDelivery(token: string, { id, payload, kind }: Message, now: number): void {
+    const request = kind.type === 'response' ? this.#queues.get(kind.to.queue)?.get(kind.to.id) : undefined;
+    this.#trace.add({
+      time: now,
+      queue: id.queue,
+      output: token,
+      what: { type: 'message', id, payload, kind },
+      processingTime: request === undefined ? undefined : now - request.time,
+    });
   }
 
   #ack(token: string, id: MessageId, now: number): Decision {
-    const what = { type: 'ack', id } as const;
-    this.#trace.add({ time: now, input: token, queue: id.queue, output: undefined, what });
-    const waits = this.#queues.get(id.queue)?.has(id.id) === true;
+    this.#trace.add({ time: now, input: token, queue: id.queue, what: { type: 'ack', id } });
+    const waits = this.#queues.get(id.queue)?.get(id.id) !== undefined;
     return answer(DONE, waits ? [{ type: 'message-acked', id }] : []);
   }
 
@@ -254,7 +241,8 @@ export class Broker {
   #traceFrom(from: number, timeout: number, now: number): Decision {
     const events = this.#trace.from(from);
     const out: Out = { type: 'events', events };
-    if (events.length > 0) return answer(out);
+    // Nothing may be here all the same: what there was is too old, or too large to be kept.
+    if (from < this.#trace.next) return answer(out);
     return {
       type: 'wait',
       until: now + timeout,
@@ -274,7 +262,10 @@ export class Broker {
   }
 
   #addQueue(name: string, owner: string | undefined): void {
-    this.#queues.set(name, new Queue(name, owner, this.#firstId));
+    const queue = new Queue(name, owner, this.#firstId);
+    // Who listens may have come first: a queue that was destroyed under its listener is alive as soon as it is back.
+    queue.nextTransfer = this.#waiting.expected(name);
+    this.#queues.set(name, queue);
     if (owner === undefined) return;
     const owned = this.#owned.get(owner) ?? new Set();
     this.#owned.set(owner, owned.add(name));
@@ -298,15 +289,13 @@ const report = (queue: Queue): QueueReport => ({
   messages: queue.newestFirst(),
 });
 
-/** As many messages by ascending id as fit, at least one, and no id in part; in the order they stood in. */
-function lowestIds(messages: readonly Message[], maxBytes: number): Message[] {
-  const ascending = [...messages].sort((a, b) => a.id.id - b.id.id);
-  let bytes = 0;
-  let highest = FROM_THE_START;
-  for (const { id, payload } of ascending) {
-    bytes += payload.length;
-    if (bytes > maxBytes && highest !== FROM_THE_START && id.id > highest) break;
-    highest = id.id;
-  }
-  return messages.filter(({ id }) => id.id <= highest);
-}
+/**
+ * Bytes that a message may hold for as long as it waits. What comes from a connection is often a view of a whole
+ * packet, many times as large, which it would keep in memory.
+ */
+const ownBytes = (bytes: Buffer): Buffer => {
+  if (bytes.length * 2 >= bytes.buffer.byteLength) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+};

@@ -16,11 +16,14 @@ export interface HostOptions {
 export interface SwitchClient {
   /** Asks. An answer that has to wait for a message or a time is a promise; it never rejects. */
   perform(request: In): Out | Promise<Out>;
-  /** What waits is answered now, with what there is. */
+  /** What waits is answered now, with what there is; and what is asked from now on does not wait. */
   hurry(): void;
   /** The client is gone. */
   leave(): void;
 }
+
+/** The longest that Node's timers can wait; they would fire at once for more. A transfer that ends early is asked again. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Runs a broker in time: applies its operations, keeps its waiting clients, and lets no answer out before the commit. */
 export class SwitchHost {
@@ -32,23 +35,28 @@ export class SwitchHost {
 
   connect(): SwitchClient {
     const connection = this.#options.broker.connect();
-    let hurry: (() => void) | undefined;
+    let hurried = false;
+    let endWait: (() => void) | undefined;
+    const setEnd = (end: (() => void) | undefined): void => {
+      endWait = end;
+      if (hurried) end?.();
+    };
+    const hurry = (): void => {
+      hurried = true;
+      endWait?.();
+    };
     return {
       perform: (request) => {
-        const outcome = this.#perform(connection, request, (wake) => {
-          hurry = wake;
-        });
+        const outcome = this.#perform(connection, request, setEnd);
         if (request.type === 'shutdown' && !(outcome instanceof Promise) && outcome.type === 'done') {
           this.#options.shutdown();
         }
         return outcome;
       },
-      hurry: () => hurry?.(),
+      hurry,
       leave: () => {
-        hurry?.();
-        const operations = this.#options.broker.disconnect(connection);
-        this.#apply(operations);
-        this.#options.commit(operations);
+        hurry();
+        this.#carryOut(this.#options.broker.disconnect(connection));
       },
     };
   }
@@ -56,23 +64,23 @@ export class SwitchHost {
   #perform(
     connection: BrokerConnection,
     request: In,
-    setHurry: (hurry: (() => void) | undefined) => void,
+    setEnd: (end: (() => void) | undefined) => void,
   ): Out | Promise<Out> {
     const decision = this.#options.broker.decide(connection, request, this.#options.now());
     return decision.type === 'answer'
-      ? this.#carryOut(decision)
-      : this.#wait(connection, request, decision, setHurry);
+      ? this.#answer(decision)
+      : this.#wait(connection, request, decision, setEnd);
   }
 
-  #carryOut({ out, operations }: Decision & { type: 'answer' }): Out | Promise<Out> {
-    if (operations.length === 0) return out;
-    this.#apply(operations);
-    const kept = this.#options.commit(operations);
+  #answer({ out, operations }: Decision & { type: 'answer' }): Out | Promise<Out> {
+    const kept = this.#carryOut(operations);
     return kept instanceof Promise ? kept.then(() => out) : out;
   }
 
-  #apply(operations: readonly Operation[]): void {
+  #carryOut(operations: readonly Operation[]): void | Promise<void> {
+    if (operations.length === 0) return;
     for (const operation of operations) this.#options.broker.apply(operation);
+    return this.#options.commit(operations);
   }
 
   /** Waits to be woken or for the time to pass, and then decides again. */
@@ -80,22 +88,23 @@ export class SwitchHost {
     connection: BrokerConnection,
     request: In,
     first: Decision & { type: 'wait' },
-    setHurry: (hurry: (() => void) | undefined) => void,
+    setEnd: (end: (() => void) | undefined) => void,
   ): Promise<Out> {
     let decision: Decision = first;
     while (decision.type === 'wait') {
       const { promise, resolve } = Promise.withResolvers<'woken' | 'over'>();
-      const timer = setTimeout(resolve, decision.until - this.#options.now(), 'over');
+      const left = Math.min(decision.until - this.#options.now(), LONGEST_TIMER_MS);
+      const timer = setTimeout(resolve, left, 'over');
       const unsubscribe = decision.subscribe(() => resolve('woken'));
-      setHurry(() => resolve('over'));
+      setEnd(() => resolve('over'));
       const outcome = await promise;
       clearTimeout(timer);
       unsubscribe();
-      setHurry(undefined);
+      setEnd(undefined);
       if (outcome === 'over') return first.empty;
       const again: Decision = this.#options.broker.decide(connection, request, this.#options.now());
       decision = again.type === 'wait' ? { ...again, until: first.until } : again;
     }
-    return this.#carryOut(decision);
+    return this.#answer(decision);
   }
 }

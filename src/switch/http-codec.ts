@@ -30,20 +30,27 @@ const BODY_LIMITS = { maxDepth: 8 };
 export function readRequest(request: HttpRequest, maxTimeout: number): In | Refusal {
   const segments = decodeSegments(request.target);
   if (!Array.isArray(segments)) return segments;
-  const [verb = '', ...args] = segments;
-  const read =
-    request.method === 'GET'
-      ? readGet(verb, args, maxTimeout)
-      : request.method === 'POST'
-        ? readPost(verb, args, request.body, maxTimeout)
-        : undefined;
+  const [root, verb = '', ...args] = segments;
+  // A target in another form than that of a path has no empty part before its first slash.
+  const read = root === '' ? readVerb(request, verb, args, maxTimeout) : undefined;
   return read ?? refuse(404, `Not found: ${request.target}`);
 }
 
-/** Splits first and decodes then, so that a name may hold a slash. */
+function readVerb(
+  { method, body }: HttpRequest,
+  verb: string,
+  args: readonly string[],
+  maxTimeout: number,
+): In | Refusal | undefined {
+  if (method === 'GET') return readGet(verb, args, maxTimeout);
+  return method === 'POST' ? readPost(verb, args, body, maxTimeout) : undefined;
+}
+
+/** Splits first and decodes then, so that a name may hold a slash. A query is not looked at. */
 function decodeSegments(target: string): string[] | Refusal {
-  const segments = target.split('/').slice(1);
-  if (!target.includes('%')) return segments;
+  const [path = ''] = target.split('?', 1);
+  const segments = path.split('/');
+  if (!path.includes('%')) return segments;
   try {
     return segments.map(decodeURIComponent);
   } catch {
@@ -128,18 +135,20 @@ const wrongId = (text: string): string =>
 function readTrace(fromText: string, timeoutText: string, maxTimeout: number): In | Refusal {
   const from = readId(fromText);
   if (from === undefined) return refuse(400, `from: ${wrongId(fromText)}`);
-  const timeout = /^[0-9.]{1,20}$/.test(timeoutText)
-    ? readTimeout(Number(timeoutText), maxTimeout)
-    : undefined;
+  const timeout = SECONDS.test(timeoutText) ? readTimeout(Number(timeoutText), maxTimeout) : undefined;
   return timeout === undefined
     ? refuse(400, `timeout: expected a number of seconds, got ${JSON.stringify(timeoutText.slice(0, 40))}`)
     : { type: 'trace', from, timeout };
 }
 
+/** As `printf "%.16g"` writes it, which clients do: with an exponent where the number is large or small. */
+const SECONDS = /^-?[0-9.]{1,40}(?:e[+-]?[0-9]{1,3})?$/;
+
 /** Seconds as they came to ms, at least none and at most the limit. */
 function readTimeout(seconds: Value | undefined, maxTimeout: number): number | undefined {
-  if (typeof seconds !== 'number' || Number.isNaN(seconds)) return undefined;
-  return Math.min(Math.max(0, seconds * 1000), maxTimeout);
+  if (typeof seconds !== 'number' && typeof seconds !== 'bigint') return undefined;
+  if (Number.isNaN(seconds)) return undefined;
+  return Math.min(Math.max(0, Number(seconds) * 1000), maxTimeout);
 }
 
 /** `{"from":"<id>","timeout":<seconds>,"queues":[…]}`; `from` may be a number, null or absent. */
@@ -209,13 +218,18 @@ const contentText = (payload: Buffer, kind: Kind): Text =>
 const messageText = ({ id, payload, kind }: Message): Text =>
   joinTexts([`[${idText(id)},`, contentText(payload, kind), ']']);
 
-function eventText({ number, time, input, queue, output, what }: TraceEvent): Text {
+function eventText({ number, time, input, queue, output, what, processingTime }: TraceEvent): Text {
   const from = input === undefined ? '' : `"input":${JSON.stringify(input)},`;
   const to = output === undefined ? '' : `"output":${JSON.stringify(output)},`;
+  const took = processingTime === undefined ? '' : `,"processing_time":${nanoseconds(processingTime)}`;
   const head = `[${number},{"time":${time / 1000},${from}"queue":${JSON.stringify(queue)},${to}"message":`;
   return what.type === 'ack'
     ? `${head}["Ack",${idText(what.id)}]}]`
-    : joinTexts([`${head}["Message",${idText(what.id)},`, contentText(what.payload, what.kind), ']}]']);
+    : joinTexts([
+        `${head}["Message",${idText(what.id)},`,
+        contentText(what.payload, what.kind),
+        `]${took}}]`,
+      ]);
 }
 
 function queuesText(queues: readonly QueueReport[], started: number): Text {

@@ -27,10 +27,11 @@ export function createSwitchFront(
 ): () => Conversation {
   return () => {
     const client = host.connect();
-    const respond = ({ keepAlive }: HttpRequest, out: Out): Reply => {
+    const respond = ({ method, keepAlive }: HttpRequest, out: Out): Reply => {
       if (out.type === 'refused') refused(out.reason);
       const { status, body } = writeResponse(out);
-      const bytes = httpResponse(status, undefined, body, keepAlive);
+      // A client takes a body behind the head that it asked for as the next answer.
+      const bytes = httpResponse(status, undefined, method === 'HEAD' ? '' : body, keepAlive);
       return keepAlive ? reply(bytes) : farewell(bytes);
     };
     return converse({

@@ -86,6 +86,8 @@ export interface TraceEvent {
   readonly what:
     | { readonly type: 'message'; readonly id: MessageId; readonly payload: Buffer; readonly kind: Kind }
     | { readonly type: 'ack'; readonly id: MessageId };
+  /** Of a response that is delivered while the request it answers still waits for its ack: ms since that was sent. */
+  readonly processingTime: number | undefined;
 }
 
 /**

@@ -43,8 +43,8 @@ export class Queue {
     if (acked >= COMPACT_FROM && acked > this.#messages.size) this.#order = [...this.#messages.keys()];
   }
 
-  has(id: number): boolean {
-    return this.#messages.has(id);
+  get(id: number): Message | undefined {
+    return this.#messages.get(id);
   }
 
   /** The messages whose id is above the cursor, oldest first. */

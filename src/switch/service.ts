@@ -43,17 +43,19 @@ async function serve(
   const { queue, token, maxConcurrent } = options;
   await client.perform({ type: 'login', token });
   const underWay = new Set<Promise<void>>();
-  let from = FROM_THE_START;
+  let taken = FROM_THE_START;
   while (!isStopping()) {
     await client.perform({ type: 'create', queue, lifetime: 'persistent' });
     const out = await client.perform({
       type: 'transfer',
-      from,
+      // With nothing under way, all that is here is new, also where ids are low: in a queue that was destroyed and
+      // is back they begin again.
+      from: underWay.size === 0 ? FROM_THE_START : taken,
       timeout: TRANSFER_TIMEOUT_MS,
       queues: [queue],
     });
     if (out.type !== 'messages') break;
-    from = out.next;
+    taken = out.next;
     for (const message of out.messages) {
       const answered: Promise<void> = answerMessage(client, message, options).finally(() =>
         underWay.delete(answered),

@@ -6,6 +6,12 @@ export interface TraceLimits {
   readonly tracePayloadBytes: number;
 }
 
+/** An event before it has its number; what is not known of its kind may be left out. */
+type NewEvent = Pick<TraceEvent, 'time' | 'queue' | 'what'> &
+  Partial<Pick<TraceEvent, 'input' | 'output' | 'processingTime'>>;
+
+const UNKNOWN = { input: undefined, output: undefined, processingTime: undefined };
+
 /** The recent past, bounded in events and in bytes of payload; what is older is dropped. Numbers go on for ever. */
 export class Trace {
   readonly #limits: TraceLimits;
@@ -18,11 +24,16 @@ export class Trace {
     this.#limits = limits;
   }
 
-  /** Notes an event; a payload longer than the limit is cut to a copy. */
-  add(event: Omit<TraceEvent, 'number'>): void {
+  /** The number that the next event gets. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Notes an event, with a copy of its payload that is cut to the limit. */
+  add(event: NewEvent): void {
     const what =
       event.what.type === 'ack' ? event.what : { ...event.what, payload: this.#cut(event.what.payload) };
-    this.#events.push({ ...event, what, number: this.#next });
+    this.#events.push({ ...UNKNOWN, ...event, what, number: this.#next });
     this.#next += 1;
     this.#bytes += payloadBytes(what);
     while (this.#events.length > this.#limits.traceEntries || this.#bytes > this.#limits.traceBytes) {
@@ -48,8 +59,24 @@ export class Trace {
 
   /** A copy, so that the trace does not keep the much larger buffer alive that the payload may lie in. */
   #cut(payload: Buffer): Buffer {
-    return Buffer.from(payload.subarray(0, this.#limits.tracePayloadBytes));
+    const { tracePayloadBytes } = this.#limits;
+    if (payload.length <= tracePayloadBytes) return Buffer.from(payload);
+    return Buffer.concat([payload.subarray(0, characterStart(payload, tracePayloadBytes)), CUT]);
   }
+}
+
+/** Stands at the end of a payload that was cut. */
+const CUT = Buffer.from('…');
+
+/** A character of UTF-8 has at most this many bytes behind its first. */
+const MAX_CONTINUATION_BYTES = 3;
+
+/** The place itself, or just before it, where a character of UTF-8 begins: half a character would spoil the text. */
+function characterStart(bytes: Buffer, place: number): number {
+  for (let at = place; at >= 0 && at >= place - MAX_CONTINUATION_BYTES; at -= 1) {
+    if (((bytes[at] ?? 0) & 0xc0) !== 0x80) return at;
+  }
+  return place;
 }
 
 const payloadBytes = (what: TraceEvent['what']): number => (what.type === 'ack' ? 0 : what.payload.length);

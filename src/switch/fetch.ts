@@ -1,0 +1,38 @@
+import { FROM_THE_START, type Message } from './protocol.ts';
+import type { Queue } from './queue.ts';
+
+/**
+ * What waits above the cursor, queue by queue as asked. One cursor stands for all queues: when not all fits an
+ * answer, those with the lowest ids come, so that no message is left below the next cursor.
+ */
+export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: number): Message[] {
+  const messages: Message[] = [];
+  let bytes = 0;
+  for (const queue of queues) {
+    let own = 0;
+    for (const message of queue.after(from)) {
+      messages.push(message);
+      own += message.payload.length;
+      // More of this queue can't fit: what it holds beyond has higher ids than all that is taken of it.
+      if (own > maxBytes) break;
+    }
+    bytes += own;
+  }
+  return bytes <= maxBytes ? messages : lowestIds(messages, maxBytes);
+}
+
+/** As many messages by ascending id as fit, at least those of one id, and no id in part; in the order they stood in. */
+function lowestIds(messages: readonly Message[], maxBytes: number): Message[] {
+  const bytesOfId = new Map<number, number>();
+  for (const { id, payload } of messages) {
+    bytesOfId.set(id.id, (bytesOfId.get(id.id) ?? 0) + payload.length);
+  }
+  let bytes = 0;
+  let highest = FROM_THE_START;
+  for (const [id, own] of [...bytesOfId].sort(([a], [b]) => a - b)) {
+    bytes += own;
+    if (bytes > maxBytes && highest !== FROM_THE_START) break;
+    highest = id;
+  }
+  return messages.filter(({ id }) => id.id <= highest);
+}

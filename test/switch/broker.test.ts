@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Broker } from '../../src/switch/broker.ts';
+import type { In, Operation } from '../../src/switch/protocol.ts';
+import { ask, contents, idsOf, type Outcome, outcome, sent } from './ask.ts';
+import { LIMITS } from './helpers.ts';
+import { Model } from './model.ts';
+
+const QUEUES = ['a', 'ab', 'b/c', 'é'];
+const TOKENS = ['one', 'two'];
+const CONNECTIONS = [0, 1, 2];
+
+const queue = fc.constantFrom(...QUEUES);
+const id = fc.integer({ min: -1, max: 6 });
+const payload = fc.string({ maxLength: 4 }).map((text) => Buffer.from(text));
+
+const request: fc.Arbitrary<In> = fc.oneof(
+  fc.record({ type: fc.constant('login' as const), token: fc.constantFrom(...TOKENS) }),
+  fc.record({
+    type: fc.constant('create' as const),
+    queue,
+    lifetime: fc.constantFrom('persistent' as const, 'transient' as const),
+  }),
+  fc.record({ type: fc.constant('destroy' as const), queue }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('send' as const),
+      queue,
+      payload,
+      kind: fc.oneof(
+        fc.record({ type: fc.constant('request' as const), replyTo: queue }),
+        fc.record({ type: fc.constant('response' as const), to: fc.record({ queue, id }) }),
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('transfer' as const),
+      from: id,
+      timeout: fc.constant(1000),
+      queues: fc.uniqueArray(queue),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ type: fc.constant('ack' as const), id: fc.record({ queue, id }) }),
+  },
+  fc.record({
+    type: fc.constant('list' as const),
+    prefix: fc.constantFrom('', 'a', 'b/', 'é', 'none'),
+    alive: fc.boolean(),
+  }),
+);
+
+interface Step {
+  readonly connection: number;
+  readonly request: In | 'disconnect';
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  connection: fc.constantFrom(...CONNECTIONS),
+  request: fc.oneof(
+    { weight: 14, arbitrary: request },
+    { weight: 1, arbitrary: fc.constant('disconnect' as const) },
+  ),
+});
+
+/** Most sequences begin with a login, as nothing much happens without. */
+const LOGINS: readonly Step[] = CONNECTIONS.map((connection) => ({
+  connection,
+  request: { type: 'login', token: TOKENS[connection % TOKENS.length] ?? '' },
+}));
+const steps = fc
+  .record({
+    logins: fc.subarray([...LOGINS], { minLength: 2 }),
+    rest: fc.array(step, { maxLength: 60, size: 'max' }),
+  })
+  .map(({ logins, rest }) => [...logins, ...rest]);
+
+/** Runs the steps; gives what came of each, and the operations that were applied. */
+function run(broker: Broker, sequence: readonly Step[]): { outcomes: Outcome[]; operations: Operation[] } {
+  const connections = CONNECTIONS.map(() => broker.connect());
+  const operations: Operation[] = [];
+  const outcomes = sequence.map(({ connection: index, request: asked }, time): Outcome => {
+    const connection = connections[index] ?? broker.connect();
+    if (asked !== 'disconnect') {
+      const decision = broker.decide(connection, asked, time);
+      if (decision.type === 'answer') operations.push(...decision.operations);
+      return outcome(broker, decision);
+    }
+    const removals = broker.disconnect(connection);
+    operations.push(...removals);
+    for (const operation of removals) broker.apply(operation);
+    return 'gone';
+  });
+  return { outcomes, operations };
+}
+
+test('a broker answers as a simple model of the protocol does', () => {
+  fc.assert(
+    fc.property(steps, (sequence) => {
+      const model = new Model();
+      const expected = sequence.map(({ connection, request: asked }) =>
+        asked === 'disconnect' ? model.disconnect(connection) : model.ask(connection, asked),
+      );
+      assert.deepEqual(run(new Broker(LIMITS, 0), sequence).outcomes, expected);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('the same operations, applied to a fresh broker, give the same queues and the same next ids', () => {
+  fc.assert(
+    fc.property(steps, (sequence) => {
+      const broker = new Broker(LIMITS, 0);
+      const { operations } = run(broker, sequence);
+      const again = new Broker(LIMITS, 0);
+      for (const operation of operations) again.apply(operation);
+      assert.deepEqual(contents(again), contents(broker));
+      const [first, second] = [broker, again].map((each) =>
+        QUEUES.map((name) => ask(each, sent(name, 'next'))),
+      );
+      assert.deepEqual(second, first);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('deciding changes nothing that the switch holds', () => {
+  fc.assert(
+    fc.property(steps, request, (sequence, asked) => {
+      const broker = new Broker(LIMITS, 0);
+      run(broker, sequence);
+      const before = contents(broker);
+      const connection = broker.connect();
+      broker.decide(connection, { type: 'login', token: 'looker' }, 0);
+      broker.decide(connection, asked, 0);
+      assert.deepEqual(contents(broker), before);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+/** A message that is sent, or the ack of one: a number chooses among those that were sent. */
+const traffic = fc.array(
+  fc.oneof({ weight: 4, arbitrary: fc.constant('send' as const) }, { weight: 3, arbitrary: fc.nat() }),
+  { minLength: 200, maxLength: 600, size: 'max' },
+);
+
+test('what was sent and not acked is given again to a transfer from any smaller id, in ascending order', () => {
+  fc.assert(
+    fc.property(traffic, fc.double({ min: 0, max: 1, noNaN: true }), (events, place) => {
+      const broker = new Broker(LIMITS, 0);
+      ask(broker, { type: 'create', queue: 'q', lifetime: 'persistent' });
+      const waiting = new Set<number>();
+      let count = 0;
+      for (const event of events) {
+        if (event === 'send') {
+          assert.deepEqual(ask(broker, sent('q', `${count}`)), {
+            type: 'sent',
+            id: { queue: 'q', id: count },
+          });
+          waiting.add(count);
+          count += 1;
+        } else if (count > 0) {
+          const acked = event % count;
+          ask(broker, { type: 'ack', id: { queue: 'q', id: acked } });
+          waiting.delete(acked);
+        }
+      }
+      for (const from of [-1, Math.floor(place * count), -1]) {
+        const left = [...waiting].filter((each) => each > from);
+        const out = ask(broker, { type: 'transfer', from, timeout: 0, queues: ['q'] });
+        assert.deepEqual(
+          idsOf(out).map(([, each]) => each),
+          left,
+        );
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a message keeps no more memory than its own bytes', () => {
+  const broker = new Broker(LIMITS, 0);
+  ask(broker, { type: 'create', queue: 'q', lifetime: 'persistent' });
+  const packet = Buffer.alloc(64 * 1024, 'x');
+  ask(broker, { ...sent('q', ''), payload: packet.subarray(100, 110) });
+  const connection = broker.connect();
+  broker.decide(connection, { type: 'login', token: 'me' }, 0);
+  const decision = broker.decide(connection, { type: 'transfer', from: -1, timeout: 0, queues: ['q'] }, 0);
+  assert.ok(decision.type === 'answer' && decision.out.type === 'messages');
+  const [message] = decision.out.messages;
+  assert.equal(message?.payload.toString(), 'x'.repeat(10));
+  assert.equal(message?.payload.buffer.byteLength, 10);
+});
+
+test('a new queue counts from the first id that the broker was given', () => {
+  const broker = new Broker(LIMITS, 0, 1000);
+  ask(broker, { type: 'create', queue: 'q', lifetime: 'persistent' });
+  assert.deepEqual(ask(broker, sent('q', '')), { type: 'sent', id: { queue: 'q', id: 1000 } });
+  assert.deepEqual(ask(broker, sent('q', '')), { type: 'sent', id: { queue: 'q', id: 1001 } });
+});

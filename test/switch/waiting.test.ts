@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Broker } from '../../src/switch/broker.ts';
+import { SwitchHost } from '../../src/switch/host.ts';
+import type { In, Out } from '../../src/switch/protocol.ts';
+import { sent } from './ask.ts';
+import { held } from './held.ts';
+import { LIMITS } from './helpers.ts';
+
+const transfer = (queues: readonly string[], from = -1, timeout = 5000): In => ({
+  type: 'transfer',
+  from,
+  timeout,
+  queues,
+});
+const nothing = (next = -1): Out => ({ type: 'messages', messages: [], next });
+
+/** Watches a promise without waiting for it. */
+function watch(outcome: Out | Promise<Out>): { readonly out: () => Out | undefined } {
+  let out: Out | undefined;
+  Promise.resolve(outcome).then((settled) => {
+    out = settled;
+  });
+  return { out: () => out };
+}
+
+const idsOf = (out: Out | undefined): number[] =>
+  out?.type === 'messages' ? out.messages.map(({ id }) => id.id) : [];
+
+test('a message wakes the transfer that asks for its queue, and none of a thousand others', async (t) => {
+  const { client, decided } = held(t);
+  const others = Array.from({ length: 1000 }, (_, index) =>
+    watch(client().perform(transfer([`other${index}`]))),
+  );
+  const waiting = client().perform(transfer(['first', 'q', 'last']));
+  decided.length = 0;
+  client().perform(sent('q', 'hello'));
+  assert.deepEqual(idsOf(await waiting), [0]);
+  assert.deepEqual(
+    decided.filter(({ type }) => type === 'transfer'),
+    [transfer(['first', 'q', 'last'])],
+  );
+  assert.ok(others.every(({ out }) => out() === undefined));
+});
+
+test('every transfer that waits for a queue gets its message', async (t) => {
+  const { client } = held(t);
+  const waiting = [client().perform(transfer(['q'])), client().perform(transfer(['q']))];
+  client().perform(sent('q', 'hello'));
+  assert.deepEqual((await Promise.all(waiting)).map(idsOf), [[0], [0]]);
+});
+
+test('a transfer ends empty when its time has passed, and not before', async (t) => {
+  const { client, tick } = held(t);
+  const waiting = watch(client().perform(transfer(['q'], 7, 5000)));
+  tick(4999);
+  await turn();
+  assert.equal(waiting.out(), undefined);
+  tick(1);
+  await turn();
+  assert.deepEqual(waiting.out(), nothing(7));
+});
+
+test('a message at or below the cursor does not end a transfer, nor give it more time', async (t) => {
+  const { client, tick } = held(t);
+  const waiting = watch(client().perform(transfer(['q'], 0, 5000)));
+  tick(3000);
+  client().perform(sent('q', 'has the id 0'));
+  await turn();
+  assert.equal(waiting.out(), undefined);
+  tick(2000);
+  await turn();
+  assert.deepEqual(waiting.out(), nothing(0));
+});
+
+test('a message that is acked at once does not end a transfer', async (t) => {
+  const { client } = held(t);
+  const waiting = watch(client().perform(transfer(['q'])));
+  client().perform(sent('q', 'gone'));
+  client().perform({ type: 'ack', id: { queue: 'q', id: 0 } });
+  await turn();
+  assert.equal(waiting.out(), undefined);
+  client().perform(sent('q', 'stays'));
+  await turn();
+  assert.deepEqual(idsOf(waiting.out()), [1]);
+});
+
+test('a transfer may wait for a queue that is not there yet, which is alive as soon as it is', async (t) => {
+  const { client } = held(t, []);
+  const waiting = client().perform(transfer(['later']));
+  const other = client();
+  other.perform({ type: 'create', queue: 'later', lifetime: 'persistent' });
+  assert.deepEqual(other.perform({ type: 'list', prefix: '', alive: true }), {
+    type: 'names',
+    names: ['later'],
+  });
+  other.perform(sent('later', 'hello'));
+  assert.deepEqual(idsOf(await waiting), [0]);
+});
+
+test('a queue that is destroyed and created again under its listener is still listened to', async (t) => {
+  const { client } = held(t);
+  const waiting = client().perform(transfer(['q']));
+  const other = client();
+  other.perform({ type: 'destroy', queue: 'q' });
+  other.perform({ type: 'create', queue: 'q', lifetime: 'persistent' });
+  other.perform(sent('q', 'hello'));
+  assert.deepEqual(idsOf(await waiting), [0]);
+});
+
+test('a client that leaves while it waits leaves nothing behind', async (t) => {
+  const { client, decided } = held(t, []);
+  const cleared = t.mock.method(globalThis, 'clearTimeout');
+  const leaver = client();
+  const waiting = leaver.perform(transfer(['q']));
+  leaver.leave();
+  await waiting;
+  assert.equal(cleared.mock.callCount(), 1);
+  const other = client();
+  other.perform({ type: 'create', queue: 'q', lifetime: 'persistent' });
+  assert.deepEqual(other.perform({ type: 'list', prefix: '', alive: true }), { type: 'names', names: [] });
+  decided.length = 0;
+  other.perform(sent('q', 'hello'));
+  await turn();
+  assert.deepEqual(decided, [sent('q', 'hello')]);
+});
+
+test('hurry answers what waits, and what is asked after it does not wait', async (t) => {
+  const { client } = held(t);
+  const hurried = client();
+  const waiting = hurried.perform(transfer(['q'], 3));
+  hurried.hurry();
+  assert.deepEqual(await waiting, nothing(3));
+  assert.deepEqual(await hurried.perform(transfer(['q'])), nothing());
+  client().perform(sent('q', 'hello'));
+  assert.deepEqual(idsOf(await hurried.perform(transfer(['q']))), [0]);
+});
+
+test('a wait longer than a timer can be does not end at once', async (t) => {
+  const { client } = held(t);
+  const set = t.mock.method(globalThis, 'setTimeout');
+  const waiting = watch(client().perform(transfer(['q'], -1, 1e12)));
+  await turn();
+  assert.equal(waiting.out(), undefined);
+  assert.deepEqual(
+    set.mock.calls.map((call) => call.arguments[1]),
+    [2 ** 31 - 1],
+  );
+});
+
+test('a trace is answered at once where an event with its number could have been, else at the next event', async (t) => {
+  const { client, tick } = held(t);
+  const looker = client();
+  const trace = (from: number): In => ({ type: 'trace', from, timeout: 5000 });
+  assert.deepEqual(await looker.perform(trace(-1)), { type: 'events', events: [] });
+  const waiting = looker.perform(trace(0));
+  client().perform(sent('q', 'hello'));
+  const out = await waiting;
+  assert.deepEqual(out.type === 'events' && out.events.map(({ number }) => number), [0]);
+  const late = watch(looker.perform(trace(1)));
+  tick(5000);
+  await turn();
+  assert.deepEqual(late.out(), { type: 'events', events: [] });
+});
+
+test('no answer leaves before what it changed is kept', async () => {
+  const broker = new Broker(LIMITS, 0);
+  const { promise: kept, resolve: keep } = Promise.withResolvers<void>();
+  const host = new SwitchHost({ broker, now: () => 0, commit: () => kept, shutdown: () => {} });
+  const client = host.connect();
+  client.perform({ type: 'login', token: 'me' });
+  const created = watch(client.perform({ type: 'create', queue: 'q', lifetime: 'persistent' }));
+  await turn();
+  assert.equal(created.out(), undefined);
+  keep();
+  await turn();
+  assert.deepEqual(created.out(), { type: 'created', queue: 'q' });
+});
+
+test('what changes nothing is not committed', () => {
+  const committed: unknown[] = [];
+  const broker = new Broker(LIMITS, 0);
+  const commit = (operations: unknown) => {
+    committed.push(operations);
+  };
+  const host = new SwitchHost({ broker, now: () => 0, commit, shutdown: () => {} });
+  const client = host.connect();
+  client.perform({ type: 'login', token: 'me' });
+  client.perform({ type: 'destroy', queue: 'none' });
+  client.perform({ type: 'ack', id: { queue: 'none', id: 1 } });
+  client.leave();
+  assert.deepEqual(committed, []);
+});
