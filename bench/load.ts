@@ -9,10 +9,9 @@ export interface Load {
 }
 
 export interface Measured {
-  readonly calls: number;
   /** The server's user and system time a call, in microseconds. */
   readonly cpuMicroseconds: number;
-  /** Calls a second as the clients saw them: on few cores this measures the clients too. */
+  /** Calls a second as the clients saw them. */
   readonly wallRate: number;
 }
 
@@ -21,15 +20,15 @@ export interface Measured {
  * one: the request is the same each time, and so is what it is answered.
  */
 export async function run(server: Server, load: Load): Promise<Measured> {
-  const answerBytes = await measureAnswer(server.path, load.request);
+  const answer = await ask(server.path, load.request);
   const sockets = await Promise.all(Array.from({ length: load.connections }, () => open(server.path)));
   const cpuBefore = server.cpuSeconds();
   const begun = performance.now();
-  await closedLoop(sockets, load, answerBytes);
+  await closedLoop(sockets, load, answer.length);
   const seconds = (performance.now() - begun) / 1000;
   const cpu = server.cpuSeconds() - cpuBefore;
   for (const socket of sockets) socket.destroy();
-  return { calls: load.calls, cpuMicroseconds: (cpu / load.calls) * 1e6, wallRate: load.calls / seconds };
+  return { cpuMicroseconds: (cpu / load.calls) * 1e6, wallRate: load.calls / seconds };
 }
 
 async function open(path: string): Promise<Socket> {
@@ -38,23 +37,28 @@ async function open(path: string): Promise<Socket> {
   return socket;
 }
 
-/** The length of the answer to one request: what has come when the server has been silent for a moment. */
-async function measureAnswer(path: string, request: string | Buffer): Promise<number> {
+/** The answer to one request, whatever its protocol: what has come when the server has been silent for a moment. */
+export async function ask(path: string, request: string | Buffer): Promise<Buffer> {
   const socket = await open(path);
   socket.write(request);
-  let bytes = 0;
+  const chunks: Buffer[] = [];
   const silent = Promise.withResolvers<void>();
-  const settle = setTimeout(silent.resolve, SETTLE_MS);
-  socket.on('data', (chunk) => {
-    bytes += chunk.length;
+  const late = setTimeout(silent.resolve, LONGEST_ANSWER_MS);
+  let settle: NodeJS.Timeout | undefined;
+  socket.on('error', silent.reject);
+  socket.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    settle ??= setTimeout(silent.resolve, SETTLE_MS);
     settle.refresh();
   });
   await silent.promise;
+  clearTimeout(late);
   socket.destroy();
-  if (bytes === 0) throw new Error(`${path} did not answer the request under measurement`);
-  return bytes;
+  if (chunks.length === 0) throw new Error(`${path} did not answer within ${LONGEST_ANSWER_MS} ms`);
+  return Buffer.concat(chunks);
 }
 
+const LONGEST_ANSWER_MS = 10_000;
 const SETTLE_MS = 200;
 
 function closedLoop(
@@ -67,7 +71,7 @@ function closedLoop(
   let running = sockets.length;
   for (const socket of sockets) {
     let missing = answerBytes;
-    const next = () => {
+    const next = (): void => {
       if (left > 0) {
         left -= 1;
         socket.write(request);
@@ -76,44 +80,16 @@ function closedLoop(
       running -= 1;
       if (running === 0) resolve();
     };
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       missing -= chunk.length;
       if (missing > 0) return;
+      if (missing < 0) reject(new Error(`an answer is longer than the first one, of ${answerBytes} bytes`));
       missing = answerBytes;
       next();
     });
     socket.on('error', reject);
+    socket.on('close', () => reject(new Error('the server closed a connection under load')));
     next();
   }
   return promise;
-}
-
-export const median = (numbers: readonly number[]): number => {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-};
-
-/** The two in turn, A B A B …, after one round that is not counted: the ratio holds when the machine's speed drifts. */
-export async function inTurn(
-  rounds: number,
-  a: () => Promise<Measured>,
-  b: () => Promise<Measured>,
-): Promise<{ a: Measured; b: Measured; cpuRatio: number; wallRatio: number }> {
-  const pairs: { a: Measured; b: Measured }[] = [];
-  for (let round = 0; round <= rounds; round += 1) {
-    const pair = { a: await a(), b: await b() };
-    if (round > 0) pairs.push(pair);
-  }
-  const middle = (pick: (pair: { a: Measured; b: Measured }) => number) => median(pairs.map(pick));
-  const measured = (side: 'a' | 'b'): Measured => ({
-    calls: pairs[0]?.[side].calls ?? 0,
-    cpuMicroseconds: middle((pair) => pair[side].cpuMicroseconds),
-    wallRate: middle((pair) => pair[side].wallRate),
-  });
-  return {
-    a: measured('a'),
-    b: measured('b'),
-    cpuRatio: middle((pair) => pair.b.cpuMicroseconds / pair.a.cpuMicroseconds),
-    wallRatio: middle((pair) => pair.a.wallRate / pair.b.wallRate),
-  };
 }

@@ -1,6 +1,6 @@
 import type { Value } from '../wire/value.ts';
 import { type Answer, internalError } from './call.ts';
-import { type Message, type Request, readMessage, writeAnswer } from './jsonrpc.ts';
+import { type Id, type Message, type Request, readMessage, type Version, writeAnswer } from './jsonrpc.ts';
 import type { Service } from './service.ts';
 
 /** The limits that hold for a request and its answer in every protocol; each is the setting `sockets.<name>`. */
@@ -27,8 +27,11 @@ export function jsonAnswers(
   limits: RpcLimits,
   writeResult: (value: Value) => string,
 ): AnswerText {
-  const bounded = (text: string, answer: (refusal: Answer) => string): string =>
-    fits(text, limits.maxAnswerBytes) ? text : answer(tooLarge(limits.maxAnswerBytes));
+  const write = (version: Version, id: Id, answer: Answer): string => {
+    const text = writeAnswer(version, id, answer, writeResult);
+    if (fits(text, limits.maxAnswerBytes)) return text;
+    return writeAnswer(version, id, tooLarge(limits.maxAnswerBytes), writeResult);
+  };
 
   const single = (request: Request): string | Promise<string> => {
     switch (request.type) {
@@ -39,12 +42,11 @@ export function jsonAnswers(
         return answer instanceof Promise ? answer.then(() => '') : '';
       }
       case 'call': {
-        const write = (answer: Answer): string =>
-          writeAnswer(request.version, request.id, answer, writeResult);
+        const { version, id } = request;
         const answer = service.call(request.call);
         return answer instanceof Promise
-          ? answer.then((settled) => bounded(write(settled), write))
-          : bounded(write(answer), write);
+          ? answer.then((settled) => write(version, id, settled))
+          : write(version, id, answer);
       }
     }
   };

@@ -7,11 +7,12 @@ import type { Value } from '../wire/value.ts';
 export function keeping<Written>(write: (value: Value) => Written): (value: Value) => Written {
   const kept = new WeakMap<object, Written>();
   return (value) => {
-    if (typeof value !== 'object' || value === null || !Object.isFrozen(value)) return write(value);
+    if (typeof value !== 'object' || value === null) return write(value);
     const known = kept.get(value);
     if (known !== undefined) return known;
     const written = write(value);
-    kept.set(value, written);
+    // Asked only now: the answer costs a look at every element. What is frozen stays so.
+    if (Object.isFrozen(value)) kept.set(value, written);
     return written;
   };
 }

@@ -29,7 +29,7 @@ export function messagePackAnswers(
       const reason = `the answer is larger than sockets.maxAnswerBytes (${maxAnswerBytes}) allows`;
       return write(id, internalError('internal', reason));
     }
-    return Buffer.concat([responseHead(id), result]);
+    return response(id, result);
   };
 
   return (message) => {
@@ -58,13 +58,22 @@ export const unreadableMessagePack = (reason: string): Buffer =>
 const FIXARRAY_OF_4 = 0x94;
 const NIL = 0xc0;
 const POSITIVE_FIXINT_MAX = 0x7f;
+/** Of an answer whose id is a positive fixint, before the result. */
+const SMALL_HEAD_BYTES = 4;
 
-/** `[1, id, nil,` of a successful answer: what follows is the result as it stands. */
-function responseHead(id: Value): Buffer {
-  if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id <= POSITIVE_FIXINT_MAX) {
-    return Buffer.from([FIXARRAY_OF_4, RESPONSE, id, NIL]);
+/** A successful answer, `[1, id, nil, result]`, with the result's bytes as they stand. */
+function response(id: Value, result: Buffer): Buffer {
+  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > POSITIVE_FIXINT_MAX) {
+    const head = Buffer.from([FIXARRAY_OF_4, RESPONSE]);
+    return Buffer.concat([head, writeMessagePack(id), Buffer.from([NIL]), result]);
   }
-  return Buffer.concat([Buffer.from([FIXARRAY_OF_4, RESPONSE]), writeMessagePack(id), Buffer.from([NIL])]);
+  const bytes = Buffer.allocUnsafe(SMALL_HEAD_BYTES + result.length);
+  bytes[0] = FIXARRAY_OF_4;
+  bytes[1] = RESPONSE;
+  bytes[2] = id;
+  bytes[3] = NIL;
+  bytes.set(result, SMALL_HEAD_BYTES);
+  return bytes;
 }
 
 type Request =

@@ -105,10 +105,10 @@ export function createService(
     return method.call(named, context);
   };
 
-  const settle = (call: Call, begun: number, answer: Answer): Answer => {
+  const settle = (call: Call, begun: number | undefined, answer: Answer): Answer => {
     counters.calls += 1;
     if (answer.type === 'error') counters.errors += 1;
-    if (observer.wanted()) observer.answered(record(queue, call, now() - begun, answer));
+    if (begun !== undefined) observer.answered(record(queue, call, now() - begun, answer));
     return answer;
   };
 
@@ -116,7 +116,7 @@ export function createService(
     queue,
     counters,
     call: (call) => {
-      const begun = now();
+      const begun = observer.wanted() ? now() : undefined;
       const answer = run(call);
       return answer instanceof Promise
         ? answer.then((settled) => settle(call, begun, settled))
@@ -139,12 +139,15 @@ const wrongParams = (params: Value | undefined): string =>
     ? `params[0]: expected an object with named fields, got ${describe(params[0])}`
     : `params: expected one object with named fields, got ${describe(params)}`;
 
+/** What of a caller's own name for what it does is kept for the log. */
+const LONGEST_DBG = 256;
+
 function record(queue: string, call: Call, ms: number, answer: Answer): CallRecord {
   const dbg = namedParams(call.params)?.dbg;
   return {
     queue,
     method: call.method,
-    dbg: typeof dbg === 'string' ? dbg : undefined,
+    dbg: typeof dbg === 'string' ? dbg.slice(0, LONGEST_DBG) : undefined,
     ms,
     outcome: answer.type === 'result' ? 'ok' : answer.error.kind,
   };

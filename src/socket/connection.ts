@@ -122,8 +122,10 @@ export class Connection {
 
   /** Never below the socket's own high-water mark: only above that does it tell when it has drained. */
   #held(): boolean {
-    const { writableLength, writableHighWaterMark } = this.#socket;
-    return writableLength > writableHighWaterMark && writableLength > this.#limits.maxUnsentBytes;
+    const { writableLength } = this.#socket;
+    return (
+      writableLength > this.#limits.maxUnsentBytes && writableLength > this.#socket.writableHighWaterMark
+    );
   }
 
   /** Answers whole messages until there is none, an answer takes time, or the peer must read first. */
@@ -154,23 +156,28 @@ export class Connection {
     });
   }
 
+  /** The caller flushes, when there is nothing more to deliver. */
   #deliver(reply: Reply): void {
-    this.#send(reply.bytes);
+    this.#add(reply.bytes);
     if (reply.close) this.#close();
   }
 
+  /** Sends what is no reply. What comes in one turn leaves together. */
   #send(bytes: string | Buffer): void {
+    this.#add(bytes);
+    if (this.#flushing || this.#pending.length === 0) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #add(bytes: string | Buffer): void {
     if (bytes.length === 0 || this.#state === 'closing') return;
     this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
     if (this.#pendingBytes > WRITE_BYTES) this.#flush();
-    else if (!this.#flushing) {
-      this.#flushing = true;
-      queueMicrotask(() => {
-        this.#flushing = false;
-        this.#flush();
-      });
-    }
   }
 
   #flush(): void {
@@ -227,6 +234,7 @@ export class Connection {
     this.#clock = undefined;
     if (this.#held()) return;
     this.#deliver(this.#conversation.timedOut());
+    this.#flush();
   }
 
   #closed(): void {
