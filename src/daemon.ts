@@ -12,10 +12,11 @@ import { discoverMethod } from './rpc/openrpc.ts';
 import { createService, implement, type Service, type ServiceObserver } from './rpc/service.ts';
 import { type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
 import { PluginInterface, pluginImplementation } from './storage/plugin.ts';
-import { Broker } from './switch/broker.ts';
-import { SwitchHost } from './switch/host.ts';
+import { type DurableSwitch, type DurableSwitchOptions, openDurableSwitch } from './switch/durable.ts';
+import { USUAL_TIMEOUTS } from './switch/foreign-session.ts';
 import { createSwitchFront } from './switch/http.ts';
-import { type QueueService, serveQueue } from './switch/service.ts';
+import { type JoinedQueue, joinSwitch } from './switch/join.ts';
+import { type QueueService, type QueueServiceOptions, serveQueue } from './switch/service.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from './wire/json.ts';
 import { connect } from './xenstore/connection.ts';
 import { createEmbeddedStore } from './xenstore/embedded/store.ts';
@@ -47,6 +48,7 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 const EMBEDDED_SOCKET = 'xenstored.sock';
 const LOCK_FILE = 'datapathd.lock';
+const STATE_LOCK_FILE = 'state.lock';
 /** Descriptors that are no connections: sockets that listen, the lock, the log, xenstore, and Node's own. */
 const RESERVED_FILES = 64;
 /** Requests on a queue that are answered at the same time. */
@@ -54,36 +56,27 @@ const MAX_CONCURRENT = 256;
 
 /** Puts everything together and starts it. Throws a `StartError`, or another error with a line for the operator. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config } = options;
-  if (config.switch.mode === 'join') {
-    throw new ConfigError('switch.mode: join is not served by this version; expected serve or off');
-  }
-  const release = lockDirectory(config.sockets.directory);
   const house = new House(options);
   try {
     await house.open();
   } catch (error) {
     await house.close();
-    release();
     throw error;
   }
   return {
     sockets: house.paths,
     xenstore: house.xenstore,
-    stop: async () => {
-      await house.close();
-      release();
-    },
+    stop: () => house.close(),
   };
 }
 
-/** The folder of the sockets, made private unless it is there already, belongs to one daemon at a time. */
-function lockDirectory(directory: string): () => void {
+/** Makes a folder private, unless it is there already, and takes it: it belongs to one daemon at a time. */
+function takeDirectory(directory: string, lockName: string, setting: string): () => void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lock = lockFile(join(directory, LOCK_FILE), `${process.pid}`);
+  const lock = lockFile(join(directory, lockName), `${process.pid}`);
   if (lock.type === 'held') {
     throw new StartError(
-      `a datapathd with the pid ${lock.note} already runs in ${resolve(directory)} (sockets.directory)`,
+      `a datapathd with the pid ${lock.note} already runs in ${resolve(directory)} (${setting})`,
     );
   }
   return lock.release;
@@ -99,8 +92,12 @@ class House {
   readonly #budget: { open: number; readonly max: number };
   readonly #services: Service[] = [];
   readonly #queueServices: QueueService[] = [];
+  readonly #joined: JoinedQueue[] = [];
   #view: SrView | undefined;
   #switchSocket: ListeningSocket | undefined;
+  #switch: DurableSwitch | undefined;
+  /** The locks that are held. */
+  readonly #releases: (() => void)[] = [];
   xenstore: Daemon['xenstore'];
 
   constructor(options: DaemonOptions) {
@@ -117,11 +114,13 @@ class House {
 
   async open(): Promise<void> {
     const { config } = this.#options;
+    this.#releases.push(takeDirectory(config.sockets.directory, LOCK_FILE, 'sockets.directory'));
     if (config.storage.enabled) {
       await this.#openXenstore();
       await this.#openQueue(this.#datapathService());
     }
     if (config.switch.mode === 'serve') await this.#openSwitch();
+    if (config.switch.mode === 'join') this.#joinSwitch();
   }
 
   async close(): Promise<void> {
@@ -129,8 +128,11 @@ class House {
     // What the view knows stays known to the calls that are still under way.
     await this.#view?.stop();
     for (const socket of this.#sockets) socket.stopListening();
+    this.#switch?.host.stop();
     await Promise.race([this.#drain(), aborted(over)]);
     for (const socket of this.#sockets) socket.destroy();
+    await this.#switch?.close();
+    for (const release of this.#releases) release();
   }
 
   /** The switch goes last: the answers to what is under way leave through it. */
@@ -211,8 +213,9 @@ class House {
   async #openSwitch(): Promise<void> {
     const { config, shutdown } = this.#options;
     const limits = config.switch;
-    const broker = new Broker(limits, now());
-    const host = new SwitchHost({ broker, now, commit: () => {}, shutdown });
+    const durable = openDurableSwitch({ limits, journal: this.#journalOptions(), now, shutdown });
+    this.#switch = durable;
+    const { host } = durable;
     const path = resolveSwitchPath(config);
     const noteRefused = this.#noteRefused(path);
     const front = createSwitchFront(
@@ -220,13 +223,46 @@ class House {
       { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes },
       (reason) => noteRefused('switch', reason),
     );
-    for (const service of this.#services) this.#serveOnSwitch(host, service);
+    for (const service of this.#services) {
+      this.#queueServices.push(serveQueue({ host, ...this.#onQueue(service) }));
+    }
     const body = `${this.#refusal()}\n`;
     const refusal = `HTTP/1.1 503 Service Unavailable\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
     this.#switchSocket = await this.#listen(path, front, refusal);
   }
 
-  #serveOnSwitch(host: SwitchHost, service: Service): void {
+  /** None when nothing is to outlive the process. The folder belongs to one daemon at a time. */
+  #journalOptions(): DurableSwitchOptions['journal'] {
+    const { config } = this.#options;
+    const { stateDirectory } = config.switch;
+    if (stateDirectory === '') return undefined;
+    this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
+    const directory = join(stateDirectory, 'switch');
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return { ...config.journal, directory, warn: (text) => this.#report('warn', 'journal', {}, text) };
+  }
+
+  #joinSwitch(): void {
+    const { config } = this.#options;
+    const path = resolveSwitchPath(config);
+    const limit = { maxAnswerBytes: config.switch.maxQueueBytes, answerSetting: 'switch.maxQueueBytes' };
+    for (const service of this.#services) {
+      const { queue } = service;
+      const tell = (level: 'info' | 'warn', what: string, text: string): void =>
+        this.#report(level, `${queue} ${what}`, { queue, socket: path }, text);
+      const observer = {
+        joined: () => tell('info', 'joined', `${queue} is served on the switch at ${path}`),
+        lost: (reason: string) => tell('warn', 'lost', `the switch at ${path} is away: ${reason}`),
+        refused: (reason: string) => tell('warn', 'refused', `a reply was refused by the switch: ${reason}`),
+      };
+      const where = { path, ...limit, timeouts: USUAL_TIMEOUTS, observer, now };
+      this.#joined.push(joinSwitch({ ...where, ...this.#onQueue(service) }));
+    }
+    this.#queueServices.push(...this.#joined);
+  }
+
+  /** How a service answers on its queue of a switch. */
+  #onQueue(service: Service): Omit<QueueServiceOptions, 'host'> {
     const { queue } = service;
     const limits = this.#rpcLimits();
     const refused = this.#noteRefused(queue);
@@ -238,7 +274,7 @@ class House {
       return unreadable(value.reason);
     };
     const token = `datapathd:${process.pid}`;
-    this.#queueServices.push(serveQueue({ host, queue, token, answer, maxConcurrent: MAX_CONCURRENT }));
+    return { queue, token, answer, maxConcurrent: MAX_CONCURRENT };
   }
 
   async #listen(path: string, start: SocketOptions['start'], refusal: string): Promise<ListeningSocket> {
@@ -266,7 +302,7 @@ class House {
   }
 
   /** Logs what may repeat as often as a client likes: so many lines of one source, and then how many were left out. */
-  #report(level: 'warn' | 'error', source: string, fields: object, text: string): void {
+  #report(level: 'info' | 'warn' | 'error', source: string, fields: object, text: string): void {
     this.#repeats.log(source, (leftOut) =>
       this.#logger[level](leftOut === 0 ? fields : { ...fields, leftOut }, text),
     );
@@ -300,6 +336,7 @@ class House {
       now: now(),
       view: this.#view?.report(),
       services: this.#services,
+      joined: this.#joined.map((queue) => queue.report()),
       sockets: this.#sockets,
       troubles: log.recentTroubles(),
     });

@@ -4,6 +4,7 @@ import type { Service } from './rpc/service.ts';
 import { ago, renderDiagnostics } from './service/diagnostics.ts';
 import type { ConnectionCounters } from './socket/connection.ts';
 import type { ListeningSocket } from './socket/listen.ts';
+import type { JoinReport } from './switch/join.ts';
 import type { ViewReport } from './xenstore/view.ts';
 
 /** What the text of `Plugin.diagnostics` is made of. */
@@ -17,13 +18,15 @@ export interface DiagnosticsInput {
   /** None when no storage interface is served. */
   readonly view: ViewReport | undefined;
   readonly services: readonly Service[];
+  /** The queues that are served on a switch in another process. */
+  readonly joined: readonly JoinReport[];
   readonly sockets: readonly ListeningSocket[];
   readonly troubles: readonly string[];
 }
 
 /** The text for a bug report: nothing that identifies a person, no secrets. */
 export function diagnosticsText(input: DiagnosticsInput): string {
-  const { version, config, places, started, now, view, services, sockets, troubles } = input;
+  const { version, config, places, started, now, view, services, joined, sockets, troubles } = input;
   const { rss, heapUsed } = process.memoryUsage();
   const text = renderDiagnostics([
     {
@@ -42,6 +45,9 @@ export function diagnosticsText(input: DiagnosticsInput): string {
         ({ queue, counters }) => `${queue}: ${counters.calls} calls, ${counters.errors} errors`,
       ),
     },
+    ...(joined.length === 0
+      ? []
+      : [{ title: 'switch', lines: joined.map((report) => joinLine(report, now)) }]),
     {
       title: 'sockets',
       lines: sockets.map(({ path, counters }) => `${path}: ${socketLine(counters)}`),
@@ -55,6 +61,13 @@ export function diagnosticsText(input: DiagnosticsInput): string {
 function socketLine({ open, accepted, refused, bytesIn, bytesOut, protocols }: ConnectionCounters): string {
   const spoken = [...protocols].map(([protocol, count]) => `${protocol} ${count}`).join(', ');
   return `${open} open, ${accepted} accepted (${spoken}), ${refused} refused, ${bytesIn} bytes in, ${bytesOut} bytes out`;
+}
+
+function joinLine({ queue, path, state }: JoinReport, now: number): string {
+  const since = ago(state.since, now);
+  return state.type === 'joined'
+    ? `${queue} on ${path}: joined for ${since}`
+    : `${queue} on ${path}: away for ${since}: ${state.reason}`;
 }
 
 function viewLines(report: ViewReport, now: number): string[] {

@@ -4,6 +4,7 @@ import { ConfigError, type LoadedConfig, loadConfig, renderHelp, renderPrintedCo
 import { type Daemon, StartError, startDaemon } from './daemon.ts';
 import { createLog, type Logger } from './log.ts';
 import { SocketError } from './socket/listen.ts';
+import { JournalError } from './switch/journal/replay.ts';
 
 /** Wrong words or a wrong configuration: as other daemons, so that systemd does not try again. */
 const EXIT_CONFIG = 2;
@@ -63,10 +64,19 @@ async function start(options: Parameters<typeof startDaemon>[0]): Promise<Daemon
     return await startDaemon(options);
   } catch (error) {
     if (error instanceof ConfigError) end(error.message, EXIT_CONFIG);
-    if (error instanceof StartError || error instanceof SocketError) end(error.message, EXIT_FAILED);
-    if (error instanceof Error && 'code' in error) end(error.message, EXIT_FAILED);
+    if (isForTheOperator(error)) end(error.message, EXIT_FAILED);
     throw error;
   }
+}
+
+/** Errors whose text is written for a person; those of the system name the file and the reason. */
+function isForTheOperator(error: unknown): error is Error {
+  return (
+    error instanceof StartError ||
+    error instanceof SocketError ||
+    error instanceof JournalError ||
+    (error instanceof Error && 'code' in error)
+  );
 }
 
 /** The first signal stops in order; the second ends at once. */

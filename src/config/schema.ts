@@ -117,6 +117,18 @@ export const SCHEMA = {
       format: 'duration',
       default: '1h',
     },
+    reconnectGrace: {
+      doc: 'How long the queues of a session stay when its last connection broke, for its owner to log in again.',
+      format: 'duration',
+      default: '5s',
+      least: 0,
+    },
+    sessionGrace: {
+      doc: 'How long the queues of a session stay after a restart of the daemon, for its owner to log in again.',
+      format: 'duration',
+      default: '60s',
+      least: 0,
+    },
     traceEntries: { doc: 'Events that the trace keeps.', format: 'count', default: 1000 },
     traceBytes: {
       doc: 'Bytes of payload that the trace keeps, all events together.',
@@ -128,6 +140,34 @@ export const SCHEMA = {
       format: 'size',
       default: '1KiB',
       least: 0,
+    },
+  },
+  journal: {
+    sync: {
+      doc: 'When what was accepted is on the disk. always: before its sender is told; interval: within journal.interval; never: when the system writes it. What was accepted survives an end of the process in each.',
+      format: 'choice',
+      choices: ['always', 'interval', 'never'],
+      default: 'always',
+    },
+    interval: {
+      doc: 'The time between two writes to the disk with journal.sync = interval.',
+      format: 'duration',
+      default: '1s',
+    },
+    segmentBytes: {
+      doc: 'A file of the journal that is larger is followed by a new one. The journal is compacted when it is larger than twice what is held and one such file.',
+      format: 'size',
+      default: '64MiB',
+    },
+    retryInterval: {
+      doc: 'How long after a failed write the journal tries again. Senders are refused meanwhile.',
+      format: 'duration',
+      default: '1s',
+    },
+    repair: {
+      doc: 'true: a damaged file of the journal is set aside at the start, what can be read of it is kept, and what was lost is said. For one start.',
+      format: 'flag',
+      default: false,
     },
   },
   xenstore: {

@@ -9,7 +9,8 @@ import {
   type Out,
   type QueueReport,
 } from './protocol.ts';
-import { Queue } from './queue.ts';
+import type { Queue } from './queue.ts';
+import { Queues } from './queues.ts';
 import { type BrokerConnection, Sessions } from './sessions.ts';
 import { Trace, type TraceLimits } from './trace.ts';
 import { WaitingTransfers } from './waiting.ts';
@@ -24,6 +25,10 @@ export interface BrokerLimits extends TraceLimits {
   readonly maxQueueBytes: number;
   readonly maxTransferQueues: number;
   readonly maxTransferBytes: number;
+  /** ms */
+  readonly reconnectGrace: number;
+  /** ms */
+  readonly sessionGrace: number;
 }
 
 /** What is to be done about a request: an answer, with the operations to apply before it leaves; or waiting. */
@@ -49,37 +54,61 @@ const DONE: Out = { type: 'done' };
 
 /**
  * The switch as a state machine, without I/O, timers or a clock of its own. `decide` looks and gives an answer with
- * operations; only `apply` changes what the switch holds, now and whenever operations are applied again. Which
- * connection belongs to which session, who waits, and the trace are of the moment: they change as they are decided.
+ * operations; only `apply` changes what the switch holds, now and whenever operations are applied again. Between the two
+ * they are reserved, until they are kept. Which connection belongs to which session, who waits, and the trace are of
+ * the moment: they change as they are decided.
  */
 export class Broker {
   readonly #limits: BrokerLimits;
   readonly #started: number;
-  readonly #firstId: number;
-  readonly #queues = new Map<string, Queue>();
-  /** The transient queues of each session. */
-  readonly #owned = new Map<string, Set<string>>();
+  readonly #queues: Queues;
   readonly #sessions = new Sessions();
+  /** Sessions without a connection, whose queues are kept until the time given, in ms since the epoch. */
+  readonly #absent = new Map<string, number>();
   readonly #waiting = new WaitingTransfers();
   readonly #trace: Trace;
 
-  /** `now` is ms since the epoch; `firstId` is what ids count from in a new queue. */
+  /** `now` is ms since the epoch; `firstId` is what ids count from. */
   constructor(limits: BrokerLimits, now: number, firstId = 0) {
     this.#limits = limits;
     this.#started = now;
-    this.#firstId = firstId;
+    this.#queues = new Queues(firstId);
     this.#trace = new Trace(limits);
+  }
+
+  /**
+   * What was held before is back, and clients may come. Ids go on above all that were given, by a number that grows with
+   * time, so that no cursor of a client, from before the start either, hides a message.
+   */
+  open(now: number): void {
+    this.#queues.countFrom(Math.max(this.#queues.unusedId, Math.floor(now * 1000)));
+    for (const token of this.#queues.owners()) this.#absent.set(token, now + this.#limits.sessionGrace);
   }
 
   connect(): BrokerConnection {
     return { token: undefined, held: new Set() };
   }
 
-  /** The connection is gone: gives the operations that follow from it. */
-  disconnect(connection: BrokerConnection): Operation[] {
-    return this.#sessions
-      .release(connection)
-      .flatMap((token) => [...(this.#owned.get(token) ?? [])].map(removal));
+  /** The connection is gone: gives the operations that follow from it. What sessions own stays for a while. */
+  disconnect(connection: BrokerConnection, now: number): Operation[] {
+    for (const token of this.#sessions.release(connection)) {
+      if (this.#queues.ownedBy(token).length > 0) this.#absent.set(token, now + this.#limits.reconnectGrace);
+    }
+    return this.expire(now);
+  }
+
+  /** When `expire` is to be called next, in ms since the epoch. */
+  get nextExpiry(): number | undefined {
+    return this.#absent.size === 0 ? undefined : Math.min(...this.#absent.values());
+  }
+
+  /** Ends the sessions whose owners did not come back in time. */
+  expire(now: number): Operation[] {
+    const ended = [...this.#absent].filter(([, until]) => until <= now).map(([token]) => token);
+    for (const token of ended) this.#absent.delete(token);
+    return ended.flatMap((token) =>
+      this.#queues.ownedBy(token).flatMap((name) => this.#queues.removal(name)),
+    );
   }
 
   decide(connection: BrokerConnection, request: In, now: number): Decision {
@@ -98,7 +127,7 @@ export class Broker {
       case 'create':
         return this.#create(request.queue, request.lifetime === 'transient' ? token : undefined);
       case 'destroy':
-        return answer(DONE, this.#queues.has(request.queue) ? [removal(request.queue)] : []);
+        return answer(DONE, this.#queues.removal(request.queue));
       case 'send':
         return this.#send(token, request, now);
       case 'transfer':
@@ -112,40 +141,58 @@ export class Broker {
     }
   }
 
+  /** Takes account of operations that are decided, until `release`. */
+  reserve(operations: readonly Operation[]): void {
+    this.#queues.reserve(operations);
+  }
+
+  release(operations: readonly Operation[]): void {
+    this.#queues.release(operations);
+  }
+
   apply(operation: Operation): void {
-    switch (operation.type) {
-      case 'queue-created':
-        this.#addQueue(operation.queue, operation.owner);
-        break;
-      case 'queue-removed':
-        this.#removeQueue(operation.queue);
-        break;
-      case 'message-sent': {
-        const { message } = operation;
-        this.#queues.get(message.id.queue)?.add(message);
-        this.#waiting.wake(message.id.queue);
-        break;
-      }
-      case 'message-acked':
-        this.#queues.get(operation.id.queue)?.ack(operation.id.id);
-        break;
+    this.#queues.apply(operation);
+  }
+
+  /** Applies what happens now: it is traced, and those who wait for it are woken. */
+  carryOut(operation: Operation): void {
+    this.#queues.apply(operation);
+    if (operation.type === 'queue-created') {
+      // Who listens may have come first: a queue that was destroyed under its listener is alive as soon as it is back.
+      const queue = this.#queues.find(operation.queue);
+      if (queue !== undefined) queue.nextTransfer ??= this.#waiting.expected(operation.queue);
+    } else if (operation.type === 'message-sent') {
+      const { id, payload, kind, origin, time } = operation.message;
+      this.#trace.add({ time, input: origin, queue: id.queue, what: { type: 'message', id, payload, kind } });
+      this.#waiting.wake(id.queue);
     }
+  }
+
+  /** All that is held now, as operations that make it anew: see `Queues`. */
+  snapshot(): Iterable<Operation> {
+    return this.#queues.snapshot();
+  }
+
+  get heldBytes(): number {
+    return this.#queues.heldBytes;
   }
 
   #login(connection: BrokerConnection, token: string): Decision {
     const wrong = this.#wrongName('session', token);
     if (wrong !== undefined) return refuse(400, wrong);
     const { maxSessions } = this.#limits;
-    if (!this.#sessions.has(token) && this.#sessions.size >= maxSessions) {
+    const isNew = !this.#sessions.has(token) && !this.#absent.has(token);
+    if (isNew && this.#sessions.size + this.#absent.size >= maxSessions) {
       return refuse(503, `there are as many sessions as switch.maxSessions (${maxSessions}) allows`);
     }
+    this.#absent.delete(token);
     this.#sessions.bind(connection, token);
     return answer(DONE);
   }
 
   #create(queue: string, owner: string | undefined): Decision {
     const created: Out = { type: 'created', queue };
-    if (this.#queues.has(queue)) return answer(created);
+    if (this.#queues.find(queue) !== undefined) return answer(created);
     const wrong = this.#wrongName('queue', queue);
     if (wrong !== undefined) return refuse(400, wrong);
     const { maxQueues } = this.#limits;
@@ -163,14 +210,12 @@ export class Broker {
   }
 
   #send(token: string, { queue: name, kind, payload }: In & { type: 'send' }, now: number): Decision {
-    const queue = this.#queues.get(name);
+    const queue = this.#queues.find(name);
     if (queue === undefined) return answer({ type: 'sent', id: undefined });
     const refusal = this.#full(queue, payload);
     if (refusal !== undefined) return refusal;
     const id: MessageId = { queue: name, id: queue.nextId };
     const message: Message = { id, payload: ownBytes(payload), kind, origin: token, time: now };
-    const what = { type: 'message', id, payload, kind } as const;
-    this.#trace.add({ time: now, input: token, queue: name, what });
     return answer({ type: 'sent', id }, [{ type: 'message-sent', message }]);
   }
 
@@ -182,13 +227,13 @@ export class Broker {
         `a message of ${payload.length} bytes is over switch.maxMessageBytes (${maxMessageBytes})`,
       );
     }
-    if (queue.size >= maxQueueMessages) {
+    if (queue.expectedSize >= maxQueueMessages) {
       return refuse(
         503,
         `the queue ${queue.name} holds switch.maxQueueMessages (${maxQueueMessages}) messages`,
       );
     }
-    return queue.bytes + payload.length > maxQueueBytes
+    return queue.expectedBytes + payload.length > maxQueueBytes
       ? refuse(503, `the queue ${queue.name} would hold more than switch.maxQueueBytes (${maxQueueBytes})`)
       : undefined;
   }
@@ -200,7 +245,7 @@ export class Broker {
       return refuse(400, reason);
     }
     const until = now + timeout;
-    const asked = queues.flatMap((name) => this.#queues.get(name) ?? []);
+    const asked = queues.flatMap((name) => this.#queues.find(name) ?? []);
     for (const queue of asked) queue.nextTransfer = until;
     const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);
     if (messages.length === 0) {
@@ -208,13 +253,18 @@ export class Broker {
       const subscribe = (wake: () => void) => this.#waiting.subscribe({ queues, until, wake });
       return { type: 'wait', until, empty, subscribe };
     }
-    for (const message of messages) this.#traceDelivery(token, message, now);
+    for (const message of messages) {
+      this.#queues.fetched(message);
+      this.#traceDelivery(token, message, now);
+    }
     const next = messages.reduce((highest, { id }) => Math.max(highest, id.id), FROM_THE_START);
+    // One cursor stands for all queues that were asked for: nothing that comes later may be below it.
+    if (asked.length > 1) for (const queue of asked) queue.countFrom(next + 1);
     return answer({ type: 'messages', messages, next });
   }
 
   #traceDelivery(token: string, { id, payload, kind }: Message, now: number): void {
-    const request = kind.type === 'response' ? this.#queues.get(kind.to.queue)?.get(kind.to.id) : undefined;
+    const request = kind.type === 'response' ? this.#queues.find(kind.to.queue)?.get(kind.to.id) : undefined;
     this.#trace.add({
       time: now,
       queue: id.queue,
@@ -226,12 +276,12 @@ export class Broker {
 
   #ack(token: string, id: MessageId, now: number): Decision {
     this.#trace.add({ time: now, input: token, queue: id.queue, what: { type: 'ack', id } });
-    const waits = this.#queues.get(id.queue)?.get(id.id) !== undefined;
+    const waits = this.#queues.find(id.queue)?.get(id.id) !== undefined;
     return answer(DONE, waits ? [{ type: 'message-acked', id }] : []);
   }
 
   #names(prefix: string, alive: boolean): string[] {
-    return [...this.#queues.values()]
+    return [...this.#queues.all()]
       .filter(({ name, nextTransfer }) => name.startsWith(prefix) && !(alive && nextTransfer === undefined))
       .map(({ name }) => name)
       .sort()
@@ -252,7 +302,7 @@ export class Broker {
   }
 
   #diagnostics(now: number): Diagnostics {
-    const queues = [...this.#queues.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const queues = [...this.#queues.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return {
       uptime: now - this.#started,
       started: this.#started,
@@ -260,28 +310,7 @@ export class Broker {
       transient: queues.filter(({ owner }) => owner !== undefined).map(report),
     };
   }
-
-  #addQueue(name: string, owner: string | undefined): void {
-    const queue = new Queue(name, owner, this.#firstId);
-    // Who listens may have come first: a queue that was destroyed under its listener is alive as soon as it is back.
-    queue.nextTransfer = this.#waiting.expected(name);
-    this.#queues.set(name, queue);
-    if (owner === undefined) return;
-    const owned = this.#owned.get(owner) ?? new Set();
-    this.#owned.set(owner, owned.add(name));
-  }
-
-  #removeQueue(name: string): void {
-    const owner = this.#queues.get(name)?.owner;
-    this.#queues.delete(name);
-    if (owner === undefined) return;
-    const owned = this.#owned.get(owner);
-    owned?.delete(name);
-    if (owned?.size === 0) this.#owned.delete(owner);
-  }
 }
-
-const removal = (queue: string): Operation => ({ type: 'queue-removed', queue });
 
 const report = (queue: Queue): QueueReport => ({
   name: queue.name,

@@ -6,11 +6,17 @@ export interface HostOptions {
   readonly broker: Broker;
   /** A clock, in ms since the epoch. */
   readonly now: () => number;
-  /** Keeps what must survive. The answer leaves when this has settled. */
-  readonly commit: (operations: readonly Operation[]) => void | Promise<void>;
+  /** Keeps what must survive, and tells whether it is kept, or why not; at once, or later. No answer leaves before. */
+  readonly commit: (operations: readonly Operation[], settle: Settle) => void;
   /** A client asked the switch to end. */
   readonly shutdown: () => void;
 }
+
+/** Told what became of operations: `undefined` when they are kept, else the reason. */
+export type Settle = (failure: string | undefined) => void;
+
+/** Keeps nothing beyond the process. */
+export const keepInMemory: HostOptions['commit'] = (_operations, settle) => settle(undefined);
 
 /** A client of the broker in this process: a connection of the HTTP front, or a queue that is served in process. */
 export interface SwitchClient {
@@ -28,9 +34,19 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** Runs a broker in time: applies its operations, keeps its waiting clients, and lets no answer out before the commit. */
 export class SwitchHost {
   readonly #options: HostOptions;
+  #expiry: NodeJS.Timeout | undefined;
+  #stopping = false;
 
   constructor(options: HostOptions) {
     this.#options = options;
+    this.#awaitExpiry();
+  }
+
+  /** Clients that leave from now on do so because the switch stops: what their sessions own stays. */
+  stop(): void {
+    this.#stopping = true;
+    if (this.#expiry !== undefined) clearTimeout(this.#expiry);
+    this.#expiry = undefined;
   }
 
   connect(): SwitchClient {
@@ -56,7 +72,9 @@ export class SwitchHost {
       hurry,
       leave: () => {
         hurry();
-        this.#carryOut(this.#options.broker.disconnect(connection));
+        if (this.#stopping) return;
+        this.#carryOut(this.#options.broker.disconnect(connection, this.#options.now()), () => {});
+        this.#awaitExpiry();
       },
     };
   }
@@ -73,14 +91,40 @@ export class SwitchHost {
   }
 
   #answer({ out, operations }: Decision & { type: 'answer' }): Out | Promise<Out> {
-    const kept = this.#carryOut(operations);
-    return kept instanceof Promise ? kept.then(() => out) : out;
+    if (operations.length === 0) return out;
+    return soon((give) =>
+      this.#carryOut(operations, (failure) =>
+        give(failure === undefined ? out : { type: 'refused', status: 503, reason: failure }),
+      ),
+    );
   }
 
-  #carryOut(operations: readonly Operation[]): void | Promise<void> {
+  /** Commits, and when that is kept, applies. */
+  #carryOut(operations: readonly Operation[], settle: Settle): void {
     if (operations.length === 0) return;
-    for (const operation of operations) this.#options.broker.apply(operation);
-    return this.#options.commit(operations);
+    const { broker, commit } = this.#options;
+    broker.reserve(operations);
+    commit(operations, (failure) => {
+      broker.release(operations);
+      if (failure === undefined) for (const operation of operations) broker.carryOut(operation);
+      settle(failure);
+    });
+  }
+
+  /** Sessions whose owners do not come back end in time. */
+  #awaitExpiry(): void {
+    const { broker, now } = this.#options;
+    if (this.#expiry !== undefined) clearTimeout(this.#expiry);
+    this.#expiry = undefined;
+    const next = broker.nextExpiry;
+    if (next === undefined) return;
+    this.#expiry = setTimeout(
+      () => {
+        this.#carryOut(broker.expire(now()), () => {});
+        this.#awaitExpiry();
+      },
+      Math.min(Math.max(1, next - now()), LONGEST_TIMER_MS),
+    ).unref();
   }
 
   /** Waits to be woken or for the time to pass, and then decides again. */
@@ -107,4 +151,17 @@ export class SwitchHost {
     }
     return this.#answer(decision);
   }
+}
+
+/** Gives what `start` gives at once, or a promise of what it gives later. */
+function soon<T>(start: (give: (value: T) => void) => void): T | Promise<T> {
+  const state: { given?: { readonly value: T }; tell?: (value: T) => void } = {};
+  start((value) => {
+    if (state.tell === undefined) state.given = { value };
+    else state.tell(value);
+  });
+  if (state.given !== undefined) return state.given.value;
+  return new Promise((resolve) => {
+    state.tell = resolve;
+  });
 }

@@ -98,7 +98,10 @@ export type Operation =
   | { readonly type: 'queue-created'; readonly queue: string; readonly owner: string | undefined }
   | { readonly type: 'queue-removed'; readonly queue: string }
   | { readonly type: 'message-sent'; readonly message: Message }
-  | { readonly type: 'message-acked'; readonly id: MessageId };
+  /** It is done with: acked, or dropped because nobody waits for it any more. */
+  | { readonly type: 'message-acked'; readonly id: MessageId }
+  /** Ids up to this one, not included, were given. Kept where the messages that had them are not. */
+  | { readonly type: 'ids-given'; readonly next: number };
 
 /** The cursor before every message. */
 export const FROM_THE_START = -1;

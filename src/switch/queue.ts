@@ -8,10 +8,13 @@ export class Queue {
   readonly name: string;
   /** The session that it goes with; none for a persistent queue. */
   readonly owner: string | undefined;
-  nextId: number;
+  #nextId: number;
   /** When the transfer that asked for it last ends, ms since the epoch. */
   nextTransfer: number | undefined;
   bytes = 0;
+  /** Messages that are accepted and not kept yet, and their bytes. */
+  #reserved = 0;
+  #reservedBytes = 0;
   readonly #messages = new Map<number, Message>();
   /** Ascending; ids that were acked stay until there are many. */
   #order: number[] = [];
@@ -19,11 +22,41 @@ export class Queue {
   constructor(name: string, owner: string | undefined, firstId: number) {
     this.name = name;
     this.owner = owner;
-    this.nextId = firstId;
+    this.#nextId = firstId;
   }
 
   get size(): number {
     return this.#messages.size;
+  }
+
+  /** The id that the next message gets. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** Messages and bytes with what is reserved for those to come. */
+  get expectedSize(): number {
+    return this.#messages.size + this.#reserved;
+  }
+
+  get expectedBytes(): number {
+    return this.bytes + this.#reservedBytes;
+  }
+
+  reserve(id: number, bytes: number): void {
+    this.countFrom(id + 1);
+    this.#reserved += 1;
+    this.#reservedBytes += bytes;
+  }
+
+  release(bytes: number): void {
+    // It may have been reserved in a queue of this name that is no more.
+    this.#reserved = Math.max(0, this.#reserved - 1);
+    this.#reservedBytes = Math.max(0, this.#reservedBytes - bytes);
+  }
+
+  countFrom(id: number): void {
+    this.#nextId = Math.max(this.#nextId, id);
   }
 
   add(message: Message): void {
@@ -31,16 +64,18 @@ export class Queue {
     this.#messages.set(id, message);
     this.#order.push(id);
     this.bytes += message.payload.length;
-    this.nextId = id + 1;
+    this.countFrom(id + 1);
   }
 
-  ack(id: number): void {
+  /** Takes a message out; gives it, unless it is not here. */
+  ack(id: number): Message | undefined {
     const message = this.#messages.get(id);
-    if (message === undefined) return;
+    if (message === undefined) return undefined;
     this.#messages.delete(id);
     this.bytes -= message.payload.length;
     const acked = this.#order.length - this.#messages.size;
     if (acked >= COMPACT_FROM && acked > this.#messages.size) this.#order = [...this.#messages.keys()];
+    return message;
   }
 
   get(id: number): Message | undefined {
@@ -53,6 +88,20 @@ export class Queue {
       const message = this.#messages.get(this.#order[at] ?? cursor);
       if (message !== undefined) yield message;
     }
+  }
+
+  /** At most so many messages above the cursor, oldest first. */
+  block(cursor: number, size: number): Message[] {
+    const messages: Message[] = [];
+    for (const message of this.after(cursor)) {
+      messages.push(message);
+      if (messages.length === size) break;
+    }
+    return messages;
+  }
+
+  messages(): IterableIterator<Message> {
+    return this.#messages.values();
   }
 
   /** All messages, newest first. */

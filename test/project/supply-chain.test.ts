@@ -44,7 +44,7 @@ test('msgpackr is imported without its native decoder', () => {
   const imports = globSync('src/**/*.ts', { cwd: project }).flatMap((path) =>
     [...read(path).matchAll(/from '(msgpackr[^']*)'/g)].map(([, name]) => name),
   );
-  assert.deepEqual(imports.sort(), ['msgpackr/pack', 'msgpackr/unpack']);
+  assert.deepEqual([...new Set(imports)].sort(), ['msgpackr/pack', 'msgpackr/unpack']);
 });
 
 test('msgpackr does not load its native decoder through these entries', async () => {

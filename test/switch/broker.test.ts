@@ -80,9 +80,14 @@ const steps = fc
   })
   .map(({ logins, rest }) => [...logins, ...rest]);
 
+const connectAll = (broker: Broker) => CONNECTIONS.map(() => broker.connect());
+
 /** Runs the steps; gives what came of each, and the operations that were applied. */
-function run(broker: Broker, sequence: readonly Step[]): { outcomes: Outcome[]; operations: Operation[] } {
-  const connections = CONNECTIONS.map(() => broker.connect());
+function run(
+  broker: Broker,
+  sequence: readonly Step[],
+  connections = connectAll(broker),
+): { outcomes: Outcome[]; operations: Operation[] } {
   const operations: Operation[] = [];
   const outcomes = sequence.map(({ connection: index, request: asked }, time): Outcome => {
     const connection = connections[index] ?? broker.connect();
@@ -91,7 +96,7 @@ function run(broker: Broker, sequence: readonly Step[]): { outcomes: Outcome[]; 
       if (decision.type === 'answer') operations.push(...decision.operations);
       return outcome(broker, decision);
     }
-    const removals = broker.disconnect(connection);
+    const removals = broker.disconnect(connection, time);
     operations.push(...removals);
     for (const operation of removals) broker.apply(operation);
     return 'gone';
@@ -112,7 +117,7 @@ test('a broker answers as a simple model of the protocol does', () => {
   );
 });
 
-test('the same operations, applied to a fresh broker, give the same queues and the same next ids', () => {
+test('the same operations, applied to a fresh broker, give the same queues, and ids that were never given', () => {
   fc.assert(
     fc.property(steps, (sequence) => {
       const broker = new Broker(LIMITS, 0);
@@ -120,12 +125,60 @@ test('the same operations, applied to a fresh broker, give the same queues and t
       const again = new Broker(LIMITS, 0);
       for (const operation of operations) again.apply(operation);
       assert.deepEqual(contents(again), contents(broker));
-      const [first, second] = [broker, again].map((each) =>
-        QUEUES.map((name) => ask(each, sent(name, 'next'))),
-      );
-      assert.deepEqual(second, first);
+      // The clock stands at 0: only what was given before can make the ids go on.
+      again.open(0);
+      assert.deepEqual(contents(again), contents(broker));
+      const given = operations.flatMap((each) => (each.type === 'message-sent' ? [each.message.id.id] : []));
+      for (const name of QUEUES) {
+        ask(again, { type: 'create', queue: name, lifetime: 'persistent' });
+        const next = ask(again, sent(name, 'next'));
+        assert.ok(typeof next === 'object' && next.type === 'sent');
+        assert.ok((next.id?.id ?? -1) > Math.max(-1, ...given));
+      }
     }),
     { numRuns: 300 },
+  );
+});
+
+test('a snapshot, applied to a fresh broker, gives the same queues, and ids that were never given', () => {
+  fc.assert(
+    fc.property(steps, (sequence) => {
+      const broker = new Broker(LIMITS, 0);
+      run(broker, sequence);
+      const again = new Broker(LIMITS, 0);
+      for (const operation of broker.snapshot()) again.apply(operation);
+      assert.deepEqual(contents(again), contents(broker));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a snapshot that is taken while changes go on, and the changes after it, give the same queues', () => {
+  fc.assert(
+    fc.property(steps, steps, fc.nat({ max: 6 }), (before, during, pace) => {
+      const broker = new Broker(LIMITS, 0);
+      const connections = connectAll(broker);
+      run(broker, before, connections);
+      const snapshot = broker.snapshot()[Symbol.iterator]();
+      const taken: Operation[] = [];
+      const changes: Operation[] = [];
+      const take = (count: number): void => {
+        for (let left = count; left > 0; left -= 1) {
+          const next = snapshot.next();
+          if (next.done === true) return;
+          taken.push(next.value);
+        }
+      };
+      for (const step of during) {
+        changes.push(...run(broker, [step], connections).operations);
+        take(pace);
+      }
+      take(Number.POSITIVE_INFINITY);
+      const again = new Broker(LIMITS, 0);
+      for (const operation of [...taken, ...changes]) again.apply(operation);
+      assert.deepEqual(contents(again), contents(broker));
+    }),
+    { numRuns: 500 },
   );
 });
 

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test';
 import { Broker } from '../../src/switch/broker.ts';
-import { type SwitchClient, SwitchHost } from '../../src/switch/host.ts';
+import { keepInMemory, type SwitchClient, SwitchHost } from '../../src/switch/host.ts';
 import type { In } from '../../src/switch/protocol.ts';
 import { LIMITS } from './helpers.ts';
 
@@ -25,7 +25,7 @@ export function held(t: TestContext, queues: readonly string[] = ['q']): Held {
     decided.push(request);
     return decide(connection, request, now);
   };
-  const host = new SwitchHost({ broker, now: () => clock, commit: () => {}, shutdown: () => {} });
+  const host = new SwitchHost({ broker, now: () => clock, commit: keepInMemory, shutdown: () => {} });
   const client = (): SwitchClient => {
     const connected = host.connect();
     connected.perform({ type: 'login', token: 'me' });

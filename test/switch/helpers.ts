@@ -19,6 +19,9 @@ export const LIMITS: BrokerLimits = {
   traceEntries: 100,
   traceBytes: 1024 * 1024,
   tracePayloadBytes: 1024,
+  // Sessions end with their last connection, unless a test waits for them.
+  reconnectGrace: 0,
+  sessionGrace: 0,
 };
 
 const HOUR_MS = 3_600_000;
@@ -53,8 +56,9 @@ export async function startSwitch(
   const host = new SwitchHost({
     broker,
     now,
-    commit: (committed) => {
+    commit: (committed, settle) => {
       operations.push(...committed);
+      settle(undefined);
     },
     shutdown: () => {
       shutdowns += 1;

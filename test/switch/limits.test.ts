@@ -73,7 +73,7 @@ test('one more session than switch.maxSessions is refused, and there is room aga
     reason: 'there are as many sessions as switch.maxSessions (2) allows',
   });
   assert.deepEqual(login(three, 'one'), { type: 'done' });
-  broker.disconnect(two);
+  broker.disconnect(two, 0);
   assert.deepEqual(login(three, 'three'), { type: 'done' });
 });
 

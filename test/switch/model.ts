@@ -5,6 +5,7 @@ interface ModelMessage {
   readonly id: number;
   readonly payload: string;
   readonly kind: Kind;
+  fetched: boolean;
 }
 
 interface ModelQueue {
@@ -25,14 +26,31 @@ interface ModelConnection {
 export class Model {
   #queues: ModelQueue[] = [];
   #connections: ModelConnection[] = [];
+  /** Ids of a new queue are above those of every queue that is no more. */
+  #floor = 0;
 
   disconnect(number: number): Outcome {
     const left = this.#connections.find((connection) => connection.number === number);
     this.#connections = this.#connections.filter((connection) => connection !== left);
     const held = new Set(this.#connections.flatMap((connection) => [...connection.held]));
     // Of sessions that nobody holds, only those that this connection held can own anything.
-    this.#queues = this.#queues.filter(({ owner }) => owner === undefined || held.has(owner));
+    for (const { name, owner } of this.#queues) {
+      if (owner !== undefined && !held.has(owner)) this.#remove(name);
+    }
     return 'gone';
+  }
+
+  /** Removes a queue, and with it the requests that nobody has fetched and whose reply would have come to it. */
+  #remove(name: string): void {
+    const removed = this.#find(name);
+    if (removed === undefined) return;
+    this.#floor = Math.max(this.#floor, removed.nextId);
+    this.#queues = this.#queues.filter((queue) => queue !== removed);
+    for (const queue of this.#queues) {
+      queue.messages = queue.messages.filter(
+        ({ kind, fetched }) => fetched || kind.type !== 'request' || kind.replyTo !== name,
+      );
+    }
   }
 
   ask(number: number, request: In): Outcome {
@@ -42,12 +60,12 @@ export class Model {
     switch (request.type) {
       case 'create': {
         const owner = request.lifetime === 'transient' ? connection.token : undefined;
-        const queue = { name: request.queue, owner, alive: false, nextId: 0, messages: [] };
+        const queue = { name: request.queue, owner, alive: false, nextId: this.#floor, messages: [] };
         if (this.#find(request.queue) === undefined) this.#queues.push(queue);
         return { type: 'created', queue: request.queue };
       }
       case 'destroy':
-        this.#queues = this.#queues.filter(({ name }) => name !== request.queue);
+        this.#remove(request.queue);
         return { type: 'done' };
       case 'send':
         return this.#send(request);
@@ -86,7 +104,7 @@ export class Model {
     if (queue === undefined) return { type: 'sent', id: undefined };
     const id = queue.nextId;
     queue.nextId += 1;
-    queue.messages.push({ id, payload: payload.toString(), kind });
+    queue.messages.push({ id, payload: payload.toString(), kind, fetched: false });
     return { type: 'sent', id: { queue: name, id } };
   }
 
@@ -94,15 +112,22 @@ export class Model {
     const found = names.flatMap((name) => this.#find(name) ?? []);
     for (const queue of found) queue.alive = true;
     const messages = found.flatMap(({ name, messages: waiting }) =>
-      waiting.filter(({ id }) => id > from).map((message) => ({ ...message, name })),
+      waiting
+        .filter(({ id }) => id > from)
+        .map((message) => {
+          message.fetched = true;
+          return { ...message, name };
+        }),
     );
     if (messages.length === 0) return { type: 'waits', next: from };
+    const next = Math.max(...messages.map(({ id }) => id));
+    if (found.length > 1) for (const queue of found) queue.nextId = Math.max(queue.nextId, next + 1);
     return {
       type: 'messages',
       ids: messages.map(({ name, id }) => [name, id] as const),
       payloads: messages.map(({ payload }) => payload),
       kinds: messages.map(({ kind }) => kind),
-      next: Math.max(...messages.map(({ id }) => id)),
+      next,
     };
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Broker } from '../../src/switch/broker.ts';
-import { SwitchHost } from '../../src/switch/host.ts';
+import { type Settle, SwitchHost } from '../../src/switch/host.ts';
 import type { In, Out } from '../../src/switch/protocol.ts';
 import { sent } from './ask.ts';
 import { held } from './held.ts';
@@ -164,18 +164,76 @@ test('a trace is answered at once where an event with its number could have been
   assert.deepEqual(late.out(), { type: 'events', events: [] });
 });
 
-test('no answer leaves before what it changed is kept', async () => {
+/** A host whose commits the test settles. */
+function keptByHand() {
   const broker = new Broker(LIMITS, 0);
-  const { promise: kept, resolve: keep } = Promise.withResolvers<void>();
-  const host = new SwitchHost({ broker, now: () => 0, commit: () => kept, shutdown: () => {} });
-  const client = host.connect();
-  client.perform({ type: 'login', token: 'me' });
-  const created = watch(client.perform({ type: 'create', queue: 'q', lifetime: 'persistent' }));
+  const settles: Settle[] = [];
+  const commit = (_operations: unknown, settle: Settle) => {
+    settles.push(settle);
+  };
+  const host = new SwitchHost({ broker, now: () => 0, commit, shutdown: () => {} });
+  const client = () => {
+    const connected = host.connect();
+    connected.perform({ type: 'login', token: 'me' });
+    return connected;
+  };
+  return { client, settle: (failure?: string) => settles.shift()?.(failure) };
+}
+
+test('no answer leaves before what it changed is kept', async () => {
+  const { client, settle } = keptByHand();
+  const created = watch(client().perform({ type: 'create', queue: 'q', lifetime: 'persistent' }));
   await turn();
   assert.equal(created.out(), undefined);
-  keep();
+  settle();
   await turn();
   assert.deepEqual(created.out(), { type: 'created', queue: 'q' });
+});
+
+test('what is not kept yet is seen by nobody, but has its id', async () => {
+  const { client, settle } = keptByHand();
+  const sender = client();
+  sender.perform({ type: 'create', queue: 'q', lifetime: 'persistent' });
+  settle();
+  const first = watch(sender.perform(sent('q', 'first')));
+  const second = watch(client().perform(sent('q', 'second')));
+  const listener = watch(client().perform(transfer(['q'])));
+  await turn();
+  assert.equal(listener.out(), undefined);
+  settle();
+  settle();
+  await turn();
+  assert.deepEqual(idsOf(listener.out()), [0, 1].slice(0, idsOf(listener.out()).length));
+  assert.deepEqual(
+    [first.out(), second.out()].map((out) => out?.type),
+    ['sent', 'sent'],
+  );
+});
+
+test('what can not be kept is refused with the reason, and nobody sees it', async () => {
+  const { client, settle } = keptByHand();
+  const sender = client();
+  sender.perform({ type: 'create', queue: 'q', lifetime: 'persistent' });
+  settle();
+  const refused = watch(sender.perform(sent('q', 'lost')));
+  settle('the disk is full');
+  await turn();
+  assert.deepEqual(refused.out(), { type: 'refused', status: 503, reason: 'the disk is full' });
+  const kept = watch(sender.perform(sent('q', 'kept')));
+  settle();
+  await turn();
+  assert.deepEqual(kept.out(), { type: 'sent', id: { queue: 'q', id: 1 } });
+  const out = await client().perform(transfer(['q']));
+  assert.deepEqual(idsOf(out), [1]);
+});
+
+test('a queue that is about to be removed takes no messages any more', async () => {
+  const { client, settle } = keptByHand();
+  const sender = client();
+  sender.perform({ type: 'create', queue: 'q', lifetime: 'persistent' });
+  settle();
+  sender.perform({ type: 'destroy', queue: 'q' });
+  assert.deepEqual(sender.perform(sent('q', 'late')), { type: 'sent', id: undefined });
 });
 
 test('what changes nothing is not committed', () => {

@@ -1,0 +1,100 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Operation } from '../protocol.ts';
+import { encodeRecord } from './record.ts';
+import { encodeHead, FORMAT, fileName, journalFiles } from './segment.ts';
+
+/** Gathering takes this long at a stretch, in ms, and lets others go on then. */
+const SLICE_MS = 2;
+/** A record of about so many bytes of payload. */
+const RECORD_BYTES = 256 * 1024;
+/** The disk is asked to keep up after so much: one large fdatasync at the end would hold up those of the senders. */
+const SYNC_BYTES = 4 * 1024 * 1024;
+
+/** Writes the operations as the snapshot of all segments up to a number; gives its bytes when it is on disk. */
+export async function writeSnapshot(
+  directory: string,
+  upTo: number,
+  operations: Iterable<Operation>,
+): Promise<number> {
+  const path = join(directory, fileName('snapshot', upTo));
+  const temporary = `${path}.tmp`;
+  const file = await open(temporary, 'w', 0o600);
+  let bytes: number;
+  try {
+    bytes = await writeRecords(file, upTo, operations);
+    await file.datasync();
+  } catch (error) {
+    await file.close();
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await file.close();
+  await rename(temporary, path);
+  await syncFolder(directory);
+  return bytes;
+}
+
+async function writeRecords(
+  file: FileHandle,
+  upTo: number,
+  operations: Iterable<Operation>,
+): Promise<number> {
+  let bytes = 0;
+  let unsynced = 0;
+  const write = async (parts: Buffer[]): Promise<void> => {
+    const { bytesWritten } = await file.writev(parts);
+    if (bytesWritten < parts.reduce((sum, { length }) => sum + length, 0)) {
+      throw new Error('there was room for a part only');
+    }
+    bytes += bytesWritten;
+    unsynced += bytesWritten;
+    if (unsynced < SYNC_BYTES) return;
+    unsynced = 0;
+    await file.datasync();
+  };
+
+  await write(encodeHead({ format: FORMAT, number: upTo, previousBytes: 0 }));
+  let record: Operation[] = [];
+  let recordBytes = 0;
+  let sliceEnd = performance.now() + SLICE_MS;
+  for (const operation of operations) {
+    record.push(operation);
+    recordBytes += roughBytes(operation);
+    if (recordBytes >= RECORD_BYTES) {
+      await write(encodeRecord(record));
+      record = [];
+      recordBytes = 0;
+      sliceEnd = performance.now() + SLICE_MS;
+    } else if (performance.now() > sliceEnd) {
+      await nextTurn();
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+  }
+  await write(encodeRecord(record));
+  return bytes;
+}
+
+const SMALL_OPERATION_BYTES = 64;
+
+const roughBytes = (operation: Operation): number =>
+  SMALL_OPERATION_BYTES + (operation.type === 'message-sent' ? operation.message.payload.length : 0);
+
+async function syncFolder(directory: string): Promise<void> {
+  const folder = await open(directory, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Removes the files whose place the snapshot of that number takes. */
+export function removeFilesUpTo(directory: string, number: number): void {
+  for (const file of journalFiles(readdirSync(directory))) {
+    const isSnapshotItself = file.kind === 'snapshot' && file.number === number;
+    if (file.number <= number && !isSnapshotItself) rmSync(join(directory, file.name));
+  }
+}

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Broker, type BrokerLimits } from '../../src/switch/broker.ts';
+import { keepInMemory, SwitchHost } from '../../src/switch/host.ts';
+import type { In, Operation } from '../../src/switch/protocol.ts';
+import { ask, idsOf, sent } from './ask.ts';
+import { LIMITS } from './helpers.ts';
+
+const GRACE: BrokerLimits = { ...LIMITS, reconnectGrace: 5000, sessionGrace: 60_000 };
+
+const transient = (queue: string): In => ({ type: 'create', queue, lifetime: 'transient' });
+const persistent = (queue: string): In => ({ type: 'create', queue, lifetime: 'persistent' });
+const transfer = (queue: string): In => ({ type: 'transfer', from: -1, timeout: 0, queues: [queue] });
+const list: In = { type: 'list', prefix: '', alive: false };
+
+/** A broker with a session that owns a queue, and the connection that holds it. */
+function withSession(broker: Broker) {
+  const connection = broker.connect();
+  broker.decide(connection, { type: 'login', token: 'owner' }, 0);
+  const decision = broker.decide(connection, transient('replies'), 0);
+  assert.ok(decision.type === 'answer');
+  for (const operation of decision.operations) broker.carryOut(operation);
+  return connection;
+}
+
+function carryOut(broker: Broker, operations: readonly Operation[]): void {
+  for (const operation of operations) broker.carryOut(operation);
+}
+
+const names = (broker: Broker): unknown => {
+  const out = ask(broker, list);
+  return typeof out === 'object' && out.type === 'names' ? out.names : out;
+};
+
+test('the queues of a session whose connection broke stay for switch.reconnectGrace, and take replies', () => {
+  const broker = new Broker(GRACE, 0);
+  carryOut(broker, broker.disconnect(withSession(broker), 1000));
+  assert.deepEqual(ask(broker, sent('replies', 'late')), { type: 'sent', id: { queue: 'replies', id: 0 } });
+  carryOut(broker, broker.expire(5999));
+  assert.deepEqual(names(broker), ['replies']);
+  assert.equal(broker.nextExpiry, 6000);
+  carryOut(broker, broker.expire(6000));
+  assert.deepEqual(names(broker), []);
+  assert.equal(broker.nextExpiry, undefined);
+});
+
+test('an owner who logs in again in time finds its queue and what came meanwhile', () => {
+  const broker = new Broker(GRACE, 0);
+  carryOut(broker, broker.disconnect(withSession(broker), 1000));
+  ask(broker, sent('replies', 'late'));
+  const again = broker.connect();
+  broker.decide(again, { type: 'login', token: 'owner' }, 3000);
+  carryOut(broker, broker.expire(1_000_000));
+  const decision = broker.decide(again, transfer('replies'), 1_000_000);
+  assert.ok(decision.type === 'answer' && decision.out.type === 'messages');
+  assert.equal(decision.out.messages[0]?.payload.toString(), 'late');
+});
+
+test('a queue that its owner destroys is gone at once', () => {
+  const broker = new Broker(GRACE, 0);
+  const connection = withSession(broker);
+  const decision = broker.decide(connection, { type: 'destroy', queue: 'replies' }, 0);
+  assert.ok(decision.type === 'answer');
+  carryOut(broker, decision.operations);
+  assert.deepEqual(names(broker), []);
+});
+
+test('after a restart the queues of all sessions wait switch.sessionGrace for their owners', () => {
+  const broker = new Broker(GRACE, 0);
+  for (const operation of [
+    { type: 'queue-created', queue: 'replies', owner: 'owner' },
+    { type: 'queue-created', queue: 'others', owner: 'other' },
+  ] as const) {
+    broker.apply(operation);
+  }
+  broker.open(1000);
+  broker.decide(broker.connect(), { type: 'login', token: 'owner' }, 50_000);
+  carryOut(broker, broker.expire(61_000));
+  assert.deepEqual(names(broker), ['replies']);
+});
+
+test('sessions that are waited for count as sessions', () => {
+  const broker = new Broker({ ...GRACE, maxSessions: 1 }, 0);
+  carryOut(broker, broker.disconnect(withSession(broker), 0));
+  const [other, same] = ['other', 'owner'].map((token) =>
+    broker.decide(broker.connect(), { type: 'login', token }, 1),
+  );
+  assert.ok(other?.type === 'answer' && other.out.type === 'refused');
+  assert.ok(same?.type === 'answer' && same.out.type === 'done');
+});
+
+test('when a reply queue is gone for good, the requests for it that nobody has fetched are dropped', () => {
+  const broker = new Broker(GRACE, 0);
+  const connection = withSession(broker);
+  ask(broker, persistent('service'));
+  const request = (payload: string, replyTo: string): In => ({
+    ...sent('service', payload),
+    kind: { type: 'request', replyTo },
+  });
+  ask(broker, request('fetched', 'replies'));
+  ask(broker, transfer('service'));
+  ask(broker, request('not fetched', 'replies'));
+  ask(broker, request("another's", 'elsewhere'));
+  carryOut(broker, broker.disconnect(connection, 0));
+  carryOut(broker, broker.expire(5000));
+  const left = ask(broker, transfer('service'));
+  assert.ok(typeof left === 'object' && left.type === 'messages');
+  assert.deepEqual(left.payloads, ['fetched', "another's"]);
+});
+
+test('a request whose reply queue was never there is delivered as any other', () => {
+  const broker = new Broker(GRACE, 0);
+  ask(broker, persistent('service'));
+  ask(broker, sent('service', 'hello'));
+  assert.equal(idsOf(ask(broker, transfer('service'))).length, 1);
+});
+
+test('the host ends sessions in time, by its own clock', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let clock = 0;
+  const broker = new Broker(GRACE, clock);
+  const host = new SwitchHost({ broker, now: () => clock, commit: keepInMemory, shutdown: () => {} });
+  const owner = host.connect();
+  owner.perform({ type: 'login', token: 'owner' });
+  owner.perform(transient('replies'));
+  owner.leave();
+  clock = 4999;
+  t.mock.timers.tick(4999);
+  assert.deepEqual(names(broker), ['replies']);
+  clock = 5000;
+  t.mock.timers.tick(1);
+  assert.deepEqual(names(broker), []);
+});
+
+test('a switch that stops keeps the queues of those who are sent away by that', () => {
+  const broker = new Broker(LIMITS, 0);
+  const host = new SwitchHost({ broker, now: () => 0, commit: keepInMemory, shutdown: () => {} });
+  const owner = host.connect();
+  owner.perform({ type: 'login', token: 'owner' });
+  owner.perform(transient('replies'));
+  host.stop();
+  owner.leave();
+  assert.deepEqual(names(broker), ['replies']);
+});
+
+test('ids begin at a number that grows with time, above all that were given before', () => {
+  const broker = new Broker(LIMITS, 0);
+  broker.apply({ type: 'queue-created', queue: 'old', owner: undefined });
+  broker.open(1_795_000_000_000);
+  assert.deepEqual(ask(broker, sent('old', '')), {
+    type: 'sent',
+    id: { queue: 'old', id: 1_795_000_000_000_000 },
+  });
+  const later = new Broker(LIMITS, 0);
+  later.apply({ type: 'queue-created', queue: 'old', owner: undefined });
+  later.apply({ type: 'ids-given', next: 1_795_000_000_000_005 });
+  // The clock was set back.
+  later.open(1_700_000_000_000);
+  assert.deepEqual(ask(later, sent('old', '')), {
+    type: 'sent',
+    id: { queue: 'old', id: 1_795_000_000_000_005 },
+  });
+});
+
+test('what comes to a queue after a transfer over several is above the cursor that this gave', () => {
+  const broker = new Broker(LIMITS, 0);
+  for (const queue of ['busy', 'idle']) ask(broker, persistent(queue));
+  for (let count = 0; count < 10; count += 1) ask(broker, sent('busy', `${count}`));
+  const first = ask(broker, { type: 'transfer', from: -1, timeout: 0, queues: ['busy', 'idle'] });
+  assert.ok(typeof first === 'object' && first.type === 'messages');
+  ask(broker, sent('idle', 'late'));
+  const next = ask(broker, { type: 'transfer', from: first.next, timeout: 0, queues: ['busy', 'idle'] });
+  assert.ok(typeof next === 'object' && next.type === 'messages');
+  assert.deepEqual(next.payloads, ['late']);
+});
