@@ -1,3 +1,5 @@
+import type { QueueRule } from './setting.ts';
+
 /** A value read, or what was expected instead. */
 export type Parsed<T> =
   | { readonly type: 'value'; readonly value: T }
@@ -130,3 +132,56 @@ export function parseChoice<Choice extends string>(raw: unknown, choices: readon
   const chosen = choices.find((choice) => choice === raw);
   return chosen === undefined ? expected(`one of ${choices.join(', ')}`) : value(chosen);
 }
+
+const FOR_EVER = 'wait';
+const AT_ONCE = 'fail';
+
+/** How long a request waits for a listener: `wait`, `fail`, or a duration; by pattern. */
+export const parseListenerRules = (raw: unknown): Parsed<readonly QueueRule[]> =>
+  parseRules(raw, 'policy', 'wait, fail or a duration', (policy) => {
+    if (policy === FOR_EVER) return Number.POSITIVE_INFINITY;
+    return policy === AT_ONCE ? 0 : parseQuantity(policy, DURATION_UNITS, 1000);
+  });
+
+export const parseDurationRules = (raw: unknown): Parsed<readonly QueueRule[]> =>
+  parseRules(raw, 'after', 'a duration', (after) => parseQuantity(after, DURATION_UNITS, 1000));
+
+/** A rule's time as it is given. */
+export const ruleTime = (time: number): string =>
+  time === Number.POSITIVE_INFINITY ? FOR_EVER : time === 0 ? AT_ONCE : `${time}ms`;
+
+/** Tables with the queue's pattern and a field of the kind's own; or one text, `pattern=value,pattern=value`. */
+function parseRules(
+  raw: unknown,
+  field: string,
+  what: string,
+  readTime: (value: unknown) => number | undefined,
+): Parsed<readonly QueueRule[]> {
+  const failed = expected(
+    `tables with queue, a pattern, and ${field}, ${what}, and nothing else; or one text such as some.queue.*=30s`,
+  );
+  const given = typeof raw === 'string' ? ruleTexts(raw, field) : raw;
+  if (!Array.isArray(given)) return failed;
+  const rules: QueueRule[] = [];
+  for (const table of given) {
+    if (typeof table !== 'object' || table === null) return failed;
+    const { queue, [field]: given, ...others } = table;
+    const time = readTime(given);
+    if (typeof queue !== 'string' || !PATTERN.test(queue) || time === undefined) return failed;
+    if (Object.keys(others).length > 0) return failed;
+    rules.push({ queue, time });
+  }
+  return value(rules);
+}
+
+/** Commas stand between rules in one text. */
+const PATTERN = /^[^,\s]+$/;
+
+/** A pattern may have an equals sign in it; a time has none. */
+const ruleTexts = (text: string, field: string): Record<string, string>[] =>
+  text === ''
+    ? []
+    : text.split(',').map((rule) => {
+        const at = rule.lastIndexOf('=');
+        return { queue: rule.slice(0, Math.max(at, 0)).trim(), [field]: rule.slice(at + 1).trim() };
+      });

@@ -4,7 +4,9 @@ import {
   parseCount,
   parseDomains,
   parseDuration,
+  parseDurationRules,
   parseFlag,
+  parseListenerRules,
   parseMode,
   parsePath,
   parseQueueName,
@@ -12,9 +14,9 @@ import {
   parseStorePath,
   parseText,
 } from './formats.ts';
-import type { Setting } from './schema.ts';
+import type { QueueRule, Setting } from './setting.ts';
 
-export type SettingValue = string | number | boolean | readonly string[];
+export type SettingValue = string | number | boolean | readonly string[] | readonly QueueRule[];
 
 /** The smallest number, in bytes or ms where it has a unit: nothing works with less, unless the setting says so. */
 const LEAST = 1;
@@ -34,6 +36,10 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed<SettingValu
       return parseFlag(raw);
     case 'domains':
       return parseDomains(raw);
+    case 'listener-rules':
+      return parseListenerRules(raw);
+    case 'duration-rules':
+      return parseDurationRules(raw);
     case 'choice':
       return parseChoice(raw, setting.choices);
     case 'queue':

@@ -1,4 +1,6 @@
-import { type Config, environmentName, type NamedSetting, SETTINGS, type Setting, unitOf } from './schema.ts';
+import { ruleTime } from './formats.ts';
+import { type Config, environmentName, type NamedSetting, SETTINGS } from './schema.ts';
+import { type QueueRule, type Setting, unitOf } from './setting.ts';
 
 /** The commented default file, `config/datapathd.toml`. */
 export function renderDefaultFile(): string {
@@ -102,8 +104,14 @@ function shownValue({ setting }: NamedSetting, value: unknown): string {
     return `"${value.toString(8).padStart(4, '0')}"`;
   if (setting.format === 'duration' && typeof value === 'number') return `"${withUnit(value, DURATIONS)}"`;
   if (setting.format === 'size' && typeof value === 'number') return `"${withUnit(value, SIZES)}"`;
+  if (isRules(setting, value)) {
+    return tomlValue(value.map(({ queue, time }) => `${queue}=${ruleTime(time)}`).join(','));
+  }
   return tomlValue(value);
 }
+
+const isRules = ({ format }: Setting, value: unknown): value is readonly QueueRule[] =>
+  (format === 'listener-rules' || format === 'duration-rules') && Array.isArray(value) && value.length > 0;
 
 const DURATIONS: readonly [string, number][] = [
   ['h', 3_600_000],
@@ -151,6 +159,8 @@ const KINDS = {
   'path-or-none': 'path or empty',
   queue: 'queue name',
   'store-path': 'path in xenstore',
+  'listener-rules': 'tables with `queue` and `policy`',
+  'duration-rules': 'tables with `queue` and `after`',
 } as const;
 
 function wrap(text: string, width: number): string[] {

@@ -1,22 +1,4 @@
-/** One setting: what is known of it, from which reading, checking, `--help`, the default file and the page are made. */
-export type Setting = {
-  readonly doc: string;
-} & (
-  | {
-      readonly format: 'duration' | 'size';
-      readonly default: string;
-      /** Nothing has a meaning here, and is allowed. */
-      readonly least?: 0;
-    }
-  | {
-      readonly format: 'mode' | 'text' | 'path' | 'path-or-none' | 'queue' | 'store-path';
-      readonly default: string;
-    }
-  | { readonly format: 'count'; readonly default: number }
-  | { readonly format: 'flag'; readonly default: boolean }
-  | { readonly format: 'domains'; readonly default: readonly string[] }
-  | { readonly format: 'choice'; readonly default: string; readonly choices: readonly string[] }
-);
+import type { QueueRule, Setting } from './setting.ts';
 
 /** The settings by section, in the order in which they are shown. */
 export const SCHEMA = {
@@ -128,6 +110,31 @@ export const SCHEMA = {
       format: 'duration',
       default: '60s',
       least: 0,
+    },
+    noListener: {
+      doc: "What becomes of a request to a queue on which nobody listens, by the queue's name: it waits, its caller is told at once that it fails, or so after a time. Tables [[switch.noListener]] with queue, in which * stands for any characters, and policy: wait, fail or a duration. The first that matches holds; without one it waits.",
+      format: 'listener-rules',
+      default: [],
+    },
+    messageTtl: {
+      doc: "How long a message that nobody has fetched is kept, by the queue's name. Tables [[switch.messageTtl]] with queue, in which * stands for any characters, and after: a duration. The first that matches holds; without one it is kept for ever.",
+      format: 'duration-rules',
+      default: [],
+    },
+    deadLetter: {
+      doc: 'The queue that gets the messages that are dropped because their time is over or nobody waits for the reply any more, as responses that name the queue and id they had. Empty: none.',
+      format: 'text',
+      default: '',
+    },
+    maxDeadLetters: {
+      doc: 'Messages in the queue of the dropped ones; the oldest go for new ones.',
+      format: 'count',
+      default: 1000,
+    },
+    allowShutdown: {
+      doc: 'Whether a client of the switch may end the daemon.',
+      format: 'flag',
+      default: true,
     },
     traceEntries: { doc: 'Events that the trace keeps.', format: 'count', default: 1000 },
     traceBytes: {
@@ -268,11 +275,13 @@ type ValueOf<S> = S extends { readonly format: 'choice'; readonly choices: reado
   ? Choice
   : S extends { readonly format: 'duration' | 'size' | 'mode' | 'count' }
     ? number
-    : S extends { readonly format: 'flag' }
-      ? boolean
-      : S extends { readonly format: 'domains' }
-        ? readonly string[]
-        : string;
+    : S extends { readonly format: 'listener-rules' | 'duration-rules' }
+      ? readonly QueueRule[]
+      : S extends { readonly format: 'flag' }
+        ? boolean
+        : S extends { readonly format: 'domains' }
+          ? readonly string[]
+          : string;
 
 type Schema = typeof SCHEMA;
 
@@ -301,15 +310,3 @@ export const environmentName = ({ section, key }: NamedSetting): string =>
   `${ENVIRONMENT_PREFIX}${section}_${key.replace(/[A-Z]/g, '_$&')}`.toUpperCase();
 
 export const ENVIRONMENT_PREFIX = 'DATAPATHD_';
-
-/** The unit of a plain number, for the settings that have one. */
-export function unitOf(setting: Setting): string | undefined {
-  switch (setting.format) {
-    case 'duration':
-      return 'seconds';
-    case 'size':
-      return 'bytes';
-    default:
-      return undefined;
-  }
-}

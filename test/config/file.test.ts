@@ -162,3 +162,21 @@ test("xenstored's socket is the one that is set, else the one its own tools are 
   assert.equal(resolveXenstoreSocket(DEFAULTS, { XENSTORED_PATH: '/told' }), '/told');
   assert.match(resolveXenstoreSocket(DEFAULTS, { XENSTORED_PATH: '' }), /^(\/var)?\/run\/xenstored\/socket$/);
 });
+
+test('rules by pattern are arrays of tables, in their order', (t) => {
+  const { config } = load(
+    t,
+    '[[switch.noListener]]\nqueue = "a.*"\npolicy = "fail"\n[[switch.noListener]]\nqueue = "*"\npolicy = "30s"\n' +
+      '[[switch.messageTtl]]\nqueue = "*"\nafter = 60\n',
+  );
+  assert.deepEqual(config.switch.noListener, [
+    { queue: 'a.*', time: 0 },
+    { queue: '*', time: 30_000 },
+  ]);
+  assert.deepEqual(config.switch.messageTtl, [{ queue: '*', time: 60_000 }]);
+});
+
+test('a rule with a field too many is refused', (t) => {
+  const text = '[[switch.noListener]]\nqueue = "a"\npolicy = "fail"\nafter = "1s"\n';
+  assert.throws(() => load(t, text), /switch\.noListener: expected tables with queue/);
+});

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { environmentName, SETTINGS, type Setting, unitOf } from '../../src/config/schema.ts';
+import { environmentName, SETTINGS } from '../../src/config/schema.ts';
+import { type Setting, unitOf } from '../../src/config/setting.ts';
 import {
   loadConfig,
   renderDifferences,
@@ -17,6 +18,9 @@ const SIZE = 'a size from 1B such as 64KiB, 16MiB or 1GiB, or a number of bytes'
 const SIZE_OR_0 = SIZE.replace('1B', '0B');
 const COUNT = 'a whole number of at least 1';
 const TEXT = 'a text without NUL';
+
+const rules = (field: string, what: string): string =>
+  `tables with queue, a pattern, and ${field}, ${what}, and nothing else; or one text such as some.queue.*=30s`;
 
 /** For each setting, a wrong value and what is said to be expected. */
 const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>> = {
@@ -47,6 +51,11 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'switch.maxTransferTimeout': ['1000h', DURATION],
   'switch.reconnectGrace': ['soon', DURATION_OR_0],
   'switch.sessionGrace': ['-1s', DURATION_OR_0],
+  'switch.noListener': ['a.*=later', rules('policy', 'wait, fail or a duration')],
+  'switch.messageTtl': ['a.*', rules('after', 'a duration')],
+  'switch.deadLetter': ['a\0', TEXT],
+  'switch.maxDeadLetters': ['0', COUNT],
+  'switch.allowShutdown': ['maybe', 'true or false'],
   'switch.traceEntries': ['0', COUNT],
   'switch.traceBytes': ['99999999999999999999', SIZE],
   'switch.tracePayloadBytes': ['none', SIZE_OR_0],
@@ -169,6 +178,11 @@ test('only what a source gave is listed as different', () => {
   assert.deepEqual(renderDifferences(config, places), ['sockets.maxDepth = 9  # flag --sockets.maxDepth']);
 });
 
+const pattern = fc.stringMatching(/^[A-Za-z0-9_.*=:-]+$/);
+const duration = fc.integer({ min: 1, max: 2_073_600_000 }).map((ms) => `${ms}ms`);
+const rulesText = (rules: readonly (readonly [string, string])[]): string =>
+  rules.map(([queue, time]) => `${queue}=${time}`).join(',');
+
 /** Values that a setting takes, as flags give them. */
 function valuesOf(setting: Setting): fc.Arbitrary<string> {
   switch (setting.format) {
@@ -188,6 +202,10 @@ function valuesOf(setting: Setting): fc.Arbitrary<string> {
       return fc
         .array(fc.oneof(fc.uuid(), fc.integer({ min: 0, max: 32_751 }).map(String)))
         .map((domains) => domains.join(','));
+    case 'listener-rules':
+      return fc.array(fc.tuple(pattern, fc.oneof(fc.constantFrom('wait', 'fail'), duration))).map(rulesText);
+    case 'duration-rules':
+      return fc.array(fc.tuple(pattern, duration)).map(rulesText);
     case 'queue':
       return fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/);
     case 'store-path':
