@@ -128,8 +128,8 @@ const REFUSED: readonly (readonly [text: string | Buffer, line: string])[] = [
   ['# x\nlog = "debug"', 'log: expected a table, as in [log], got "debug" (FILE:2)'],
   ['\n[[log]]\nlevel = "debug"', 'log: expected a table, as in [log], got [{"level":"debug"}] (FILE:2)'],
   [
-    '[switch]\nmode = "off"\n[[switch.noListener]]\nqueue = "x"',
-    'switch.noListener: no such setting (FILE:3); did you mean switch.mode?',
+    '[switch]\nmode = "off"\n[[switch.noListeners]]\nqueue = "x"',
+    'switch.noListeners: no such setting (FILE:3); did you mean switch.noListener?',
   ],
   [
     '[log.level]\nx = 1',
