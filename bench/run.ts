@@ -5,10 +5,20 @@ import { change } from './figures/change.ts';
 import { memory } from './figures/memory.ts';
 import { http, jsonLines, messagePack } from './figures/rates.ts';
 import { start } from './figures/start.ts';
+import { switchPush } from './figures/switch-push.ts';
 import { synchronisation } from './figures/synchronisation.ts';
 import { renderTable } from './table.ts';
 
-const FIGURES: readonly Figure[] = [jsonLines, http, messagePack, change, synchronisation, memory, start];
+const FIGURES: readonly Figure[] = [
+  jsonLines,
+  http,
+  messagePack,
+  change,
+  synchronisation,
+  memory,
+  start,
+  switchPush,
+];
 
 interface Options {
   readonly json?: boolean;

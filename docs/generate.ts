@@ -1,7 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { COMMANDS } from '../src/cli/commands.ts';
+import { renderManPage } from '../src/cli/man-page.ts';
 import { renderDefaultFile, renderReference } from '../src/config.ts';
 import { PluginInterface } from '../src/storage/plugin.ts';
+import { renderCommands } from './render-commands.ts';
 import { renderInterface } from './render-interface.ts';
 
 /** The pages and files that come from the code: `npm run docs` writes them, `--check` only compares. */
@@ -9,6 +12,8 @@ export const GENERATED: readonly { readonly path: string; readonly render: () =>
   { path: 'config/datapathd.toml', render: renderDefaultFile },
   { path: 'docs/configuration.md', render: renderReference },
   { path: 'docs/interface.md', render: () => renderInterface(PluginInterface, 'org.xen.xapi.datapath') },
+  { path: 'docs/datapathctl.md', render: () => renderCommands(COMMANDS) },
+  { path: 'docs/datapathctl.1', render: () => renderManPage(COMMANDS) },
 ];
 
 const project = join(import.meta.dirname, '..');

@@ -1,22 +1,25 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Config, ConfigError, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
+import { type Config, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { Log, Logger } from './log.ts';
-import { limitRepeats, type RepeatLimit } from './log-limit.ts';
-import { groupId, lockFile, openFileLimit } from './posix.ts';
+import { lockFile } from './posix.ts';
+import { createReporter, type Reporter } from './reporter.ts';
 import { jsonAnswers, type Refused, type RpcLimits, unreadable } from './rpc/answer.ts';
 import { keeping } from './rpc/encode.ts';
+import { failedAnswer } from './rpc/failed.ts';
 import { createRpcFront } from './rpc/front.ts';
 import { discoverMethod } from './rpc/openrpc.ts';
 import { createService, implement, type Service, type ServiceObserver } from './rpc/service.ts';
-import { type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
+import type { ListeningSocket } from './socket/listen.ts';
+import { Sockets } from './sockets.ts';
 import { PluginInterface, pluginImplementation } from './storage/plugin.ts';
 import { type DurableSwitch, type DurableSwitchOptions, openDurableSwitch } from './switch/durable.ts';
 import { USUAL_TIMEOUTS } from './switch/foreign-session.ts';
-import { createSwitchFront } from './switch/http.ts';
+import { createSwitchFront } from './switch/front.ts';
 import { type JoinedQueue, joinSwitch } from './switch/join.ts';
 import { type QueueService, type QueueServiceOptions, serveQueue } from './switch/service.ts';
+import { httpResponse } from './wire/http-response.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from './wire/json.ts';
 import { connect } from './xenstore/connection.ts';
 import { createEmbeddedStore } from './xenstore/embedded/store.ts';
@@ -49,8 +52,6 @@ const now = (): number => performance.timeOrigin + performance.now();
 const EMBEDDED_SOCKET = 'xenstored.sock';
 const LOCK_FILE = 'datapathd.lock';
 const STATE_LOCK_FILE = 'state.lock';
-/** Descriptors that are no connections: sockets that listen, the lock, the log, xenstore, and Node's own. */
-const RESERVED_FILES = 64;
 /** Requests on a queue that are answered at the same time. */
 const MAX_CONCURRENT = 256;
 
@@ -87,9 +88,8 @@ class House {
   readonly #options: DaemonOptions;
   readonly #logger: Logger;
   readonly #started = now();
-  readonly #repeats: RepeatLimit;
-  readonly #sockets: ListeningSocket[] = [];
-  readonly #budget: { open: number; readonly max: number };
+  readonly #report: Reporter;
+  readonly #sockets: Sockets;
   readonly #services: Service[] = [];
   readonly #queueServices: QueueService[] = [];
   readonly #joined: JoinedQueue[] = [];
@@ -104,12 +104,12 @@ class House {
     this.#options = options;
     this.#logger = options.log.logger;
     const { maxRepeats, repeatInterval } = options.config.log;
-    this.#repeats = limitRepeats({ maxRepeats, interval: repeatInterval, now });
-    this.#budget = { open: 0, max: this.#connectionsAllowed() };
+    this.#report = createReporter(this.#logger, { maxRepeats, interval: repeatInterval, now });
+    this.#sockets = new Sockets(options.config.sockets, this.#report);
   }
 
   get paths(): string[] {
-    return this.#sockets.map(({ path }) => path);
+    return this.#sockets.all.map(({ path }) => path);
   }
 
   async open(): Promise<void> {
@@ -127,32 +127,20 @@ class House {
     const over = AbortSignal.timeout(this.#options.config.shutdown.timeout);
     // What the view knows stays known to the calls that are still under way.
     await this.#view?.stop();
-    for (const socket of this.#sockets) socket.stopListening();
+    for (const socket of this.#sockets.all) socket.stopListening();
     this.#switch?.host.stop();
     await Promise.race([this.#drain(), aborted(over)]);
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.all) socket.destroy();
     await this.#switch?.close();
     for (const release of this.#releases) release();
   }
 
   /** The switch goes last: the answers to what is under way leave through it. */
   async #drain(): Promise<void> {
-    for (const socket of this.#sockets) if (socket !== this.#switchSocket) socket.finish();
+    for (const socket of this.#sockets.all) if (socket !== this.#switchSocket) socket.finish();
     await Promise.all(this.#queueServices.map((service) => service.stop()));
     this.#switchSocket?.finish();
-    await Promise.all(this.#sockets.map(({ drained }) => drained));
-  }
-
-  /** Fewer than asked for when the process may not have as many files open, and that is said. */
-  #connectionsAllowed(): number {
-    const { maxConnections } = this.#options.config.sockets;
-    const possible = openFileLimit() - RESERVED_FILES;
-    if (possible >= maxConnections) return maxConnections;
-    this.#logger.warn(
-      { maxConnections, possible },
-      `LimitNOFILE allows ${possible} connections, fewer than sockets.maxConnections (${maxConnections})`,
-    );
-    return Math.max(1, possible);
+    await Promise.all(this.#sockets.all.map(({ drained }) => drained));
   }
 
   async #openXenstore(): Promise<void> {
@@ -178,7 +166,11 @@ class House {
   async #openEmbeddedStore(): Promise<string> {
     const store = createEmbeddedStore(this.#options.config.xenstore);
     const path = join(this.#options.config.sockets.directory, EMBEDDED_SOCKET);
-    await this.#listen(path, (peer) => store.converse(peer), '');
+    await this.#sockets.listen(
+      path,
+      (peer) => store.converse(peer),
+      () => '',
+    );
     return path;
   }
 
@@ -207,13 +199,19 @@ class House {
     this.#services.push(service);
     const path = join(this.#options.config.sockets.directory, service.queue);
     const front = createRpcFront(service, this.#rpcLimits(), this.#noteRefused(path));
-    await this.#listen(path, front, `${unreadable(this.#refusal())}\n`);
+    await this.#sockets.listen(path, front, (reason) => `${unreadable(reason)}\n`);
   }
 
   async #openSwitch(): Promise<void> {
     const { config, shutdown } = this.#options;
     const limits = config.switch;
-    const durable = openDurableSwitch({ limits, journal: this.#journalOptions(), now, shutdown });
+    const durable = openDurableSwitch({
+      limits,
+      journal: this.#journalOptions(),
+      now,
+      shutdown,
+      failureAnswer: (request, reason) => failedAnswer(request, reason, this.#rpcLimits()),
+    });
     this.#switch = durable;
     const { host } = durable;
     const path = resolveSwitchPath(config);
@@ -226,9 +224,7 @@ class House {
     for (const service of this.#services) {
       this.#queueServices.push(serveQueue({ host, ...this.#onQueue(service) }));
     }
-    const body = `${this.#refusal()}\n`;
-    const refusal = `HTTP/1.1 503 Service Unavailable\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
-    this.#switchSocket = await this.#listen(path, front, refusal);
+    this.#switchSocket = await this.#sockets.listen(path, front, switchRefusal);
   }
 
   /** None when nothing is to outlive the process. The folder belongs to one daemon at a time. */
@@ -274,20 +270,7 @@ class House {
       return unreadable(value.reason);
     };
     const token = `datapathd:${process.pid}`;
-    return { queue, token, answer, maxConcurrent: MAX_CONCURRENT };
-  }
-
-  async #listen(path: string, start: SocketOptions['start'], refusal: string): Promise<ListeningSocket> {
-    const { mode, group, requestTimeout, maxUnsentBytes } = this.#options.config.sockets;
-    const gid = group === '' ? undefined : groupId(group);
-    if (group !== '' && gid === undefined) throw new ConfigError(`sockets.group: there is no group ${group}`);
-    const limits = { requestTimeout, maxUnsentBytes };
-    const refused = (): void =>
-      this.#report('warn', `${path} full`, { socket: path }, `a connection was refused: ${this.#refusal()}`);
-    const options = { path, mode, gid, limits, budget: this.#budget, refusal, refused, start };
-    const socket = await listenOn(options);
-    this.#sockets.push(socket);
-    return socket;
+    return { queue, token, answer, refusal: unreadable, maxConcurrent: MAX_CONCURRENT };
   }
 
   /** A warning for each thing that could not be read, until there are too many of one socket. */
@@ -299,17 +282,6 @@ class House {
         { socket: path, protocol },
         `a request was refused: ${reason}`,
       );
-  }
-
-  /** Logs what may repeat as often as a client likes: so many lines of one source, and then how many were left out. */
-  #report(level: 'info' | 'warn' | 'error', source: string, fields: object, text: string): void {
-    this.#repeats.log(source, (leftOut) =>
-      this.#logger[level](leftOut === 0 ? fields : { ...fields, leftOut }, text),
-    );
-  }
-
-  #refusal(): string {
-    return `there are as many connections as sockets.maxConnections (${this.#budget.max}) allows`;
   }
 
   #rpcLimits(): RpcLimits {
@@ -336,12 +308,17 @@ class House {
       now: now(),
       view: this.#view?.report(),
       services: this.#services,
+      switch: this.#switch,
       joined: this.#joined.map((queue) => queue.report()),
-      sockets: this.#sockets,
+      sockets: this.#sockets.all,
       troubles: log.recentTroubles(),
     });
   }
 }
+
+/** What a client of the switch is told when it may not connect. */
+const switchRefusal = (reason: string): string =>
+  httpResponse(503, undefined, `${reason}\n`, false).toString();
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

@@ -4,6 +4,7 @@ import type { Service } from './rpc/service.ts';
 import { ago, renderDiagnostics } from './service/diagnostics.ts';
 import type { ConnectionCounters } from './socket/connection.ts';
 import type { ListeningSocket } from './socket/listen.ts';
+import type { DurableSwitch } from './switch/durable.ts';
 import type { JoinReport } from './switch/join.ts';
 import type { ViewReport } from './xenstore/view.ts';
 
@@ -18,6 +19,8 @@ export interface DiagnosticsInput {
   /** None when no storage interface is served. */
   readonly view: ViewReport | undefined;
   readonly services: readonly Service[];
+  /** None unless the daemon is a switch. */
+  readonly switch: DurableSwitch | undefined;
   /** The queues that are served on a switch in another process. */
   readonly joined: readonly JoinReport[];
   readonly sockets: readonly ListeningSocket[];
@@ -45,6 +48,7 @@ export function diagnosticsText(input: DiagnosticsInput): string {
         ({ queue, counters }) => `${queue}: ${counters.calls} calls, ${counters.errors} errors`,
       ),
     },
+    ...(input.switch === undefined ? [] : [{ title: 'switch', lines: switchLines(input.switch, now) }]),
     ...(joined.length === 0
       ? []
       : [{ title: 'switch', lines: joined.map((report) => joinLine(report, now)) }]),
@@ -61,6 +65,18 @@ export function diagnosticsText(input: DiagnosticsInput): string {
 function socketLine({ open, accepted, refused, bytesIn, bytesOut, protocols }: ConnectionCounters): string {
   const spoken = [...protocols].map(([protocol, count]) => `${protocol} ${count}`).join(', ');
   return `${open} open, ${accepted} accepted (${spoken}), ${refused} refused, ${bytesIn} bytes in, ${bytesOut} bytes out`;
+}
+
+function switchLines({ heldBytes, trouble, unattended }: DurableSwitch, now: number): string[] {
+  const reason = trouble();
+  return [
+    `${heldBytes()} bytes held`,
+    ...(reason === undefined ? [] : [`nothing is accepted at present: ${reason}`]),
+    ...unattended().map(
+      ({ queue, waiting, oldest, callers }) =>
+        `${queue}: ${waiting} waiting, the oldest for ${ago(oldest, now)}, from ${callers.join(', ')}; nobody listens`,
+    ),
+  ];
 }
 
 function joinLine({ queue, path, state }: JoinReport, now: number): string {

@@ -94,6 +94,16 @@ export const SCHEMA = {
       format: 'size',
       default: '16MiB',
     },
+    maxCredit: {
+      doc: 'Messages that a subscription of a MessagePack client may have unacked, and acks in one request.',
+      format: 'count',
+      default: 10_000,
+    },
+    slowReaderTimeout: {
+      doc: 'A client that is sent more than sockets.maxUnsentBytes and does not read it within this time is closed.',
+      format: 'duration',
+      default: '30s',
+    },
     maxTransferTimeout: {
       doc: 'The longest time that a transfer waits, whatever it asks for.',
       format: 'duration',

@@ -1,6 +1,7 @@
-import { type Conversation, farewell, type Peer, type Reply, reply } from '../wire/conversation.ts';
+import { type Conversation, farewell, type Peer, reply } from '../wire/conversation.ts';
 import { converse } from '../wire/converse.ts';
 import { detectProtocol } from '../wire/detect.ts';
+import { chooseByFirstByte, refusing as refusingWith } from '../wire/first-byte.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
 import { JsonTextReader } from '../wire/json-reader.ts';
 import { Length16Reader, writeLength16 } from '../wire/length16.ts';
@@ -40,48 +41,7 @@ export function createRpcFront(
     answerMessagePack: messagePackAnswers(service, limits.maxAnswerBytes),
     writeXml: keeping(writeXmlValue),
   };
-  return () => new Detecting(front);
-}
-
-/** A connection whose protocol is chosen by its first byte. */
-class Detecting implements Conversation {
-  readonly #front: Front;
-  #chosen: Conversation | undefined;
-
-  constructor(front: Front) {
-    this.#front = front;
-  }
-
-  get protocol(): string {
-    return this.#chosen?.protocol ?? 'none';
-  }
-
-  get begun(): boolean {
-    return this.#chosen?.begun ?? false;
-  }
-
-  push(chunk: Buffer): void {
-    const [first] = chunk;
-    if (first === undefined) return;
-    this.#chosen ??= choose(first, this.#front);
-    this.#chosen.push(chunk);
-  }
-
-  next(): Reply | Promise<Reply> | undefined {
-    return this.#chosen?.next();
-  }
-
-  end(): void {
-    this.#chosen?.end();
-  }
-
-  timedOut(): Reply {
-    return this.#chosen?.timedOut() ?? farewell('');
-  }
-
-  closed(): void {
-    this.#chosen?.closed();
-  }
+  return () => chooseByFirstByte((firstByte) => choose(firstByte, front));
 }
 
 function choose(firstByte: number, front: Front): Conversation {
@@ -159,19 +119,5 @@ const messagePackConversation = ({ limits, answerMessagePack, refused }: Front):
   });
 
 /** One line that says what is wrong, and the close. */
-function refusing(front: Front, protocol: string, reason: string): Conversation {
-  let said = false;
-  return {
-    protocol,
-    begun: false,
-    push: () => {},
-    next: () => {
-      if (said) return undefined;
-      said = true;
-      return farewell(line(refuse(front, protocol, reason)));
-    },
-    end: () => {},
-    timedOut: () => farewell(''),
-    closed: () => {},
-  };
-}
+const refusing = (front: Front, protocol: string, reason: string): Conversation =>
+  refusingWith(protocol, () => line(refuse(front, protocol, reason)));

@@ -90,7 +90,7 @@ export function writeAnswer(
   answer: Answer,
   writeResult: (value: Value) => string,
 ): string {
-  const idText = typeof id === 'bigint' ? id.toString() : JSON.stringify(id);
+  const idText = typeof id === 'string' ? JSON.stringify(id) : String(id);
   if (version === '1.0') {
     return answer.type === 'result'
       ? `{"result":${writeResult(answer.result)},"error":null,"id":${idText}}`

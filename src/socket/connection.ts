@@ -56,6 +56,8 @@ export class Connection {
   #readAhead = 0;
   #greeted = false;
   #clock: NodeJS.Timeout | undefined;
+  /** Runs while the peer is held back, if the conversation has no endless patience. */
+  #patience: NodeJS.Timeout | undefined;
   #flushing = false;
   #pending: (string | Buffer)[] = [];
   #pendingBytes = 0;
@@ -71,10 +73,14 @@ export class Connection {
     this.#limits = limits;
     this.#counters = counters;
     this.#gone = gone;
+    const isHeld = (): boolean => this.#held();
     this.#conversation = start({
       send: (bytes) => this.#send(bytes),
       get unsent() {
         return socket.writableLength;
+      },
+      get full() {
+        return isHeld();
       },
       close: () => socket.destroy(),
     });
@@ -188,6 +194,19 @@ export class Connection {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#socket.write(bytes);
+    this.#watchPatience();
+  }
+
+  /** A peer that leaves what was sent to it unread for too long is closed. */
+  #watchPatience(): void {
+    const { patience } = this.#conversation;
+    if (patience === undefined || this.#patience !== undefined || !this.#held()) return;
+    this.#patience = setTimeout(() => this.#socket.destroy(), patience);
+  }
+
+  #endPatience(): void {
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
   }
 
   #close(): void {
@@ -202,6 +221,7 @@ export class Connection {
   }
 
   #drained(): void {
+    this.#endPatience();
     if (this.#awaiting || this.#state === 'closing') return;
     this.#readOn();
     this.#pump();
@@ -239,6 +259,7 @@ export class Connection {
 
   #closed(): void {
     this.#stopClock();
+    this.#endPatience();
     this.#state = 'closing';
     this.#conversation.closed();
     this.#gone(this);

@@ -142,7 +142,11 @@ function serve(path: string, mode: number, accept: (socket: Socket) => void): Pr
     resolve(instance.server.server);
   });
   instance.server.on('error', reject);
-  instance.server.on('connect', accept);
+  instance.server.on('connect', (socket: Socket) => {
+    // node-ipc publishes each chunk to its own subscribers, of which there are none.
+    socket.removeAllListeners('data');
+    accept(socket);
+  });
   // The file's mode comes from the umask: set for the moment of the bind, so that it is never wider than asked.
   const umask = process.umask(0o777 & ~mode);
   try {

@@ -1,35 +1,20 @@
-import { fetchMessages } from './fetch.ts';
+import { Drops, type FailureAnswer } from './drops.ts';
+import { fetchMessages, nextMessages } from './fetch.ts';
+import { type BrokerLimits, type LimitReached, queueFull, wrongName } from './limits.ts';
+import { Listeners } from './listeners.ts';
 import {
-  type Diagnostics,
   FROM_THE_START,
   type In,
   type Message,
   type MessageId,
   type Operation,
   type Out,
-  type QueueReport,
 } from './protocol.ts';
-import type { Queue } from './queue.ts';
 import { Queues } from './queues.ts';
+import { diagnosticsOf, queueNames, type Unattended, unattendedQueues } from './report.ts';
 import { type BrokerConnection, Sessions } from './sessions.ts';
-import { Trace, type TraceLimits } from './trace.ts';
-import { WaitingTransfers } from './waiting.ts';
-
-/** Each is the setting `switch.<name>`. */
-export interface BrokerLimits extends TraceLimits {
-  readonly maxNameBytes: number;
-  readonly maxMessageBytes: number;
-  readonly maxQueues: number;
-  readonly maxSessions: number;
-  readonly maxQueueMessages: number;
-  readonly maxQueueBytes: number;
-  readonly maxTransferQueues: number;
-  readonly maxTransferBytes: number;
-  /** ms */
-  readonly reconnectGrace: number;
-  /** ms */
-  readonly sessionGrace: number;
-}
+import { Trace } from './trace.ts';
+import { LISTENING, WaitingTransfers } from './waiting.ts';
 
 /** What is to be done about a request: an answer, with the operations to apply before it leaves; or waiting. */
 export type Decision =
@@ -47,10 +32,19 @@ const answer = (out: Out, operations: readonly Operation[] = []): Decision => ({
   out,
   operations,
 });
-const refuse = (status: 400 | 404 | 413 | 503, reason: string): Decision =>
+const refuse = ({ status, reason }: LimitReached | { status: 404; reason: string }): Decision =>
   answer({ type: 'refused', status, reason });
 
 const DONE: Out = { type: 'done' };
+
+/** How often it is looked for messages whose time is over, in ms. */
+const LOOK_INTERVAL_MS = 1000;
+
+export interface BrokerOptions {
+  /** What ids count from. */
+  readonly firstId?: number;
+  readonly failureAnswer?: FailureAnswer;
+}
 
 /**
  * The switch as a state machine, without I/O, timers or a clock of its own. `decide` looks and gives an answer with
@@ -66,13 +60,17 @@ export class Broker {
   /** Sessions without a connection, whose queues are kept until the time given, in ms since the epoch. */
   readonly #absent = new Map<string, number>();
   readonly #waiting = new WaitingTransfers();
+  readonly #listeners = new Listeners();
+  readonly #drops: Drops;
   readonly #trace: Trace;
 
-  /** `now` is ms since the epoch; `firstId` is what ids count from. */
-  constructor(limits: BrokerLimits, now: number, firstId = 0) {
+  /** `now` is ms since the epoch. */
+  constructor(limits: BrokerLimits, now: number, options: BrokerOptions = {}) {
+    const { firstId = 0, failureAnswer = (_, reason) => Buffer.from(reason) } = options;
     this.#limits = limits;
     this.#started = now;
     this.#queues = new Queues(firstId);
+    this.#drops = new Drops(limits, this.#queues, this.#listeners, failureAnswer);
     this.#trace = new Trace(limits);
   }
 
@@ -89,26 +87,32 @@ export class Broker {
     return { token: undefined, held: new Set() };
   }
 
-  /** The connection is gone: gives the operations that follow from it. What sessions own stays for a while. */
-  disconnect(connection: BrokerConnection, now: number): Operation[] {
+  /** The connection is gone. What its sessions own stays for a while: see `expire`. */
+  disconnect(connection: BrokerConnection, now: number): void {
     for (const token of this.#sessions.release(connection)) {
+      this.#listeners.leave(token, now);
       if (this.#queues.ownedBy(token).length > 0) this.#absent.set(token, now + this.#limits.reconnectGrace);
     }
-    return this.expire(now);
   }
 
-  /** When `expire` is to be called next, in ms since the epoch. */
-  get nextExpiry(): number | undefined {
-    return this.#absent.size === 0 ? undefined : Math.min(...this.#absent.values());
+  /** When `expire` is to be called next, in ms since the epoch; `undefined`: nothing depends on time. */
+  nextExpiry(now: number): number | undefined {
+    const looks = this.#drops.dependOnTime && this.#queues.heldBytes > 0 ? [now + LOOK_INTERVAL_MS] : [];
+    const times = [...this.#absent.values(), ...looks];
+    return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Ends the sessions whose owners did not come back in time. */
-  expire(now: number): Operation[] {
+  /**
+   * Ends the sessions whose owners did not come back in time, and the messages whose time is over. Each of the groups of
+   * operations is to be reserved before the next is taken.
+   */
+  *expire(now: number): Generator<readonly Operation[]> {
     const ended = [...this.#absent].filter(([, until]) => until <= now).map(([token]) => token);
     for (const token of ended) this.#absent.delete(token);
-    return ended.flatMap((token) =>
-      this.#queues.ownedBy(token).flatMap((name) => this.#queues.removal(name)),
-    );
+    for (const token of ended) {
+      for (const name of this.#queues.ownedBy(token)) yield this.#drops.removal(name, now);
+    }
+    if (this.#drops.dependOnTime) yield* this.#drops.overdue(now);
   }
 
   decide(connection: BrokerConnection, request: In, now: number): Decision {
@@ -117,28 +121,60 @@ export class Broker {
       case 'login':
         return this.#login(connection, request.token);
       case 'diagnostics':
-        return answer({ type: 'diagnostics', report: this.#diagnostics(now) });
+        return answer({
+          type: 'diagnostics',
+          report: diagnosticsOf(this.#queues, this.#started, now),
+        });
       case 'trace':
         return this.#traceFrom(request.from, request.timeout, now);
     }
     const { token } = connection;
-    if (token === undefined) return refuse(404, 'Please log in.');
+    if (token === undefined) return refuse({ status: 404, reason: 'Please log in.' });
     switch (request.type) {
       case 'create':
         return this.#create(request.queue, request.lifetime === 'transient' ? token : undefined);
       case 'destroy':
-        return answer(DONE, this.#queues.removal(request.queue));
+        return answer(DONE, this.#drops.removal(request.queue, now));
       case 'send':
         return this.#send(token, request, now);
       case 'transfer':
         return this.#transfer(token, request, now);
+      case 'subscribe':
+        return this.#tooManyQueues(request.queues) ?? answer(DONE);
       case 'ack':
         return this.#ack(token, request.id, now);
       case 'list':
-        return answer({ type: 'names', names: this.#names(request.prefix, request.alive) });
+        return answer({ type: 'names', names: queueNames(this.#queues, request.prefix, request.alive) });
       case 'shutdown':
-        return answer(DONE);
+        return this.#limits.allowShutdown ? answer(DONE) : refuse(SHUTDOWN_REFUSED);
     }
+  }
+
+  /**
+   * Calls back for every message that comes to the queue, which need not exist, until the function that is given is
+   * called. The queue is alive for as long.
+   */
+  listen({ token = '' }: BrokerConnection, name: string, wake: () => void): (now: number) => void {
+    const unsubscribe = this.#waiting.subscribe({ queues: [name], until: LISTENING, token, wake });
+    const queue = this.#queues.find(name);
+    if (queue !== undefined) {
+      queue.nextTransfer = LISTENING;
+      this.#listeners.listen(token, [name]);
+    }
+    return (now) => {
+      unsubscribe();
+      const left = this.#queues.find(name);
+      if (left !== undefined) left.nextTransfer = this.#waiting.expected(name) ?? now;
+    };
+  }
+
+  /** Gives the connection what waits in a queue above the cursor, as `nextMessages` does. */
+  take({ token }: BrokerConnection, name: string, from: number, limit: number, now: number): Message[] {
+    const queue = this.#queues.find(name);
+    if (token === undefined || queue === undefined) return [];
+    const messages = nextMessages(queue, from, limit);
+    for (const message of messages) this.#delivered(token, message, now);
+    return messages;
   }
 
   /** Takes account of operations that are decided, until `release`. */
@@ -159,8 +195,12 @@ export class Broker {
     this.#queues.apply(operation);
     if (operation.type === 'queue-created') {
       // Who listens may have come first: a queue that was destroyed under its listener is alive as soon as it is back.
-      const queue = this.#queues.find(operation.queue);
-      if (queue !== undefined) queue.nextTransfer ??= this.#waiting.expected(operation.queue);
+      const { queue: name } = operation;
+      const queue = this.#queues.find(name);
+      if (queue !== undefined) queue.nextTransfer ??= this.#waiting.expected(name);
+      for (const token of this.#waiting.sessions(name)) this.#listeners.listen(token, [name]);
+    } else if (operation.type === 'queue-removed') {
+      this.#listeners.forget(operation.queue);
     } else if (operation.type === 'message-sent') {
       const { id, payload, kind, origin, time } = operation.message;
       this.#trace.add({ time, input: origin, queue: id.queue, what: { type: 'message', id, payload, kind } });
@@ -177,13 +217,19 @@ export class Broker {
     return this.#queues.heldBytes;
   }
 
+  /** Where requests wait though nobody listens. */
+  unattended(): Unattended[] {
+    return unattendedQueues(this.#queues, this.#listeners);
+  }
+
   #login(connection: BrokerConnection, token: string): Decision {
-    const wrong = this.#wrongName('session', token);
-    if (wrong !== undefined) return refuse(400, wrong);
+    const wrong = wrongName('session', token, this.#limits);
+    if (wrong !== undefined) return refuse(wrong);
     const { maxSessions } = this.#limits;
     const isNew = !this.#sessions.has(token) && !this.#absent.has(token);
     if (isNew && this.#sessions.size + this.#absent.size >= maxSessions) {
-      return refuse(503, `there are as many sessions as switch.maxSessions (${maxSessions}) allows`);
+      const reason = `there are as many sessions as switch.maxSessions (${maxSessions}) allows`;
+      return refuse({ status: 503, reason });
     }
     this.#absent.delete(token);
     this.#sessions.bind(connection, token);
@@ -193,77 +239,63 @@ export class Broker {
   #create(queue: string, owner: string | undefined): Decision {
     const created: Out = { type: 'created', queue };
     if (this.#queues.find(queue) !== undefined) return answer(created);
-    const wrong = this.#wrongName('queue', queue);
-    if (wrong !== undefined) return refuse(400, wrong);
+    const wrong = wrongName('queue', queue, this.#limits);
+    if (wrong !== undefined) return refuse(wrong);
     const { maxQueues } = this.#limits;
     if (this.#queues.size >= maxQueues) {
-      return refuse(503, `there are as many queues as switch.maxQueues (${maxQueues}) allows`);
+      const reason = `there are as many queues as switch.maxQueues (${maxQueues}) allows`;
+      return refuse({ status: 503, reason });
     }
     return answer(created, [{ type: 'queue-created', queue, owner }]);
-  }
-
-  #wrongName(what: string, name: string): string | undefined {
-    const { maxNameBytes } = this.#limits;
-    const bytes = Buffer.byteLength(name);
-    if (bytes <= maxNameBytes) return undefined;
-    return `the name of a ${what} of ${bytes} bytes is over switch.maxNameBytes (${maxNameBytes})`;
   }
 
   #send(token: string, { queue: name, kind, payload }: In & { type: 'send' }, now: number): Decision {
     const queue = this.#queues.find(name);
     if (queue === undefined) return answer({ type: 'sent', id: undefined });
-    const refusal = this.#full(queue, payload);
-    if (refusal !== undefined) return refusal;
+    const full = queueFull(queue, payload, this.#limits);
+    if (full !== undefined) return refuse(full);
     const id: MessageId = { queue: name, id: queue.nextId };
+    if (kind.type === 'request' && this.#drops.failsAtOnce(name)) {
+      queue.countFrom(id.id + 1);
+      return answer({ type: 'sent', id }, this.#drops.failure(id, kind, payload, now));
+    }
     const message: Message = { id, payload: ownBytes(payload), kind, origin: token, time: now };
     return answer({ type: 'sent', id }, [{ type: 'message-sent', message }]);
   }
 
-  #full(queue: Queue, payload: Buffer): Decision | undefined {
-    const { maxMessageBytes, maxQueueMessages, maxQueueBytes } = this.#limits;
-    if (payload.length > maxMessageBytes) {
-      return refuse(
-        413,
-        `a message of ${payload.length} bytes is over switch.maxMessageBytes (${maxMessageBytes})`,
-      );
-    }
-    if (queue.expectedSize >= maxQueueMessages) {
-      return refuse(
-        503,
-        `the queue ${queue.name} holds switch.maxQueueMessages (${maxQueueMessages}) messages`,
-      );
-    }
-    return queue.expectedBytes + payload.length > maxQueueBytes
-      ? refuse(503, `the queue ${queue.name} would hold more than switch.maxQueueBytes (${maxQueueBytes})`)
-      : undefined;
+  #tooManyQueues({ length }: readonly string[]): Decision | undefined {
+    const { maxTransferQueues } = this.#limits;
+    if (length <= maxTransferQueues) return undefined;
+    const reason = `${length} queues are over switch.maxTransferQueues (${maxTransferQueues})`;
+    return refuse({ status: 400, reason });
   }
 
   #transfer(token: string, { from, timeout, queues }: In & { type: 'transfer' }, now: number): Decision {
-    const { maxTransferQueues } = this.#limits;
-    if (queues.length > maxTransferQueues) {
-      const reason = `${queues.length} queues are over switch.maxTransferQueues (${maxTransferQueues})`;
-      return refuse(400, reason);
-    }
+    const refusal = this.#tooManyQueues(queues);
+    if (refusal !== undefined) return refusal;
     const until = now + timeout;
     const asked = queues.flatMap((name) => this.#queues.find(name) ?? []);
-    for (const queue of asked) queue.nextTransfer = until;
+    for (const queue of asked) if (queue.nextTransfer !== LISTENING) queue.nextTransfer = until;
+    this.#listeners.listen(
+      token,
+      asked.map(({ name }) => name),
+    );
     const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);
     if (messages.length === 0) {
       const empty: Out = { type: 'messages', messages, next: from };
-      const subscribe = (wake: () => void) => this.#waiting.subscribe({ queues, until, wake });
+      const subscribe = (wake: () => void) => this.#waiting.subscribe({ queues, until, token, wake });
       return { type: 'wait', until, empty, subscribe };
     }
-    for (const message of messages) {
-      this.#queues.fetched(message);
-      this.#traceDelivery(token, message, now);
-    }
+    for (const message of messages) this.#delivered(token, message, now);
     const next = messages.reduce((highest, { id }) => Math.max(highest, id.id), FROM_THE_START);
     // One cursor stands for all queues that were asked for: nothing that comes later may be below it.
     if (asked.length > 1) for (const queue of asked) queue.countFrom(next + 1);
     return answer({ type: 'messages', messages, next });
   }
 
-  #traceDelivery(token: string, { id, payload, kind }: Message, now: number): void {
+  #delivered(token: string, message: Message, now: number): void {
+    this.#queues.fetched(message);
+    const { id, payload, kind } = message;
     const request = kind.type === 'response' ? this.#queues.find(kind.to.queue)?.get(kind.to.id) : undefined;
     this.#trace.add({
       time: now,
@@ -280,14 +312,6 @@ export class Broker {
     return answer(DONE, waits ? [{ type: 'message-acked', id }] : []);
   }
 
-  #names(prefix: string, alive: boolean): string[] {
-    return [...this.#queues.all()]
-      .filter(({ name, nextTransfer }) => name.startsWith(prefix) && !(alive && nextTransfer === undefined))
-      .map(({ name }) => name)
-      .sort()
-      .reverse();
-  }
-
   #traceFrom(from: number, timeout: number, now: number): Decision {
     const events = this.#trace.from(from);
     const out: Out = { type: 'events', events };
@@ -300,23 +324,9 @@ export class Broker {
       subscribe: (wake) => this.#trace.waitForEvent(wake),
     };
   }
-
-  #diagnostics(now: number): Diagnostics {
-    const queues = [...this.#queues.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return {
-      uptime: now - this.#started,
-      started: this.#started,
-      persistent: queues.filter(({ owner }) => owner === undefined).map(report),
-      transient: queues.filter(({ owner }) => owner !== undefined).map(report),
-    };
-  }
 }
 
-const report = (queue: Queue): QueueReport => ({
-  name: queue.name,
-  nextTransfer: queue.nextTransfer,
-  messages: queue.newestFirst(),
-});
+const SHUTDOWN_REFUSED: LimitReached = { status: 403, reason: 'switch.allowShutdown is false' };
 
 /**
  * Bytes that a message may hold for as long as it waits. What comes from a connection is often a view of a whole

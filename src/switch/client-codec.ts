@@ -14,6 +14,10 @@ export interface ClientRequest {
   readonly body: string | Buffer;
 }
 
+/** For the texts: what was asked, without the names in it. */
+export const requestName = ({ method, target: of }: ClientRequest): string =>
+  `${method} /${of.split('/', 2)[1]}`;
+
 /** A message as a transfer gives it. */
 export type Delivered = Pick<Message, 'id' | 'kind' | 'payload'>;
 

@@ -1,6 +1,9 @@
-import { Broker, type BrokerLimits } from './broker.ts';
+import { Broker } from './broker.ts';
+import type { FailureAnswer } from './drops.ts';
 import { type HostOptions, keepInMemory, SwitchHost } from './host.ts';
 import { Journal, type JournalOptions } from './journal/journal.ts';
+import type { BrokerLimits } from './limits.ts';
+import type { Unattended } from './report.ts';
 
 export interface DurableSwitchOptions {
   readonly limits: BrokerLimits;
@@ -9,12 +12,15 @@ export interface DurableSwitchOptions {
   /** A clock, in ms since the epoch. */
   readonly now: () => number;
   readonly shutdown: HostOptions['shutdown'];
+  readonly failureAnswer: FailureAnswer;
 }
 
 export interface DurableSwitch {
   readonly host: SwitchHost;
   /** Bytes of what is held, roughly. */
   readonly heldBytes: () => number;
+  /** Where requests wait though nobody listens. */
+  readonly unattended: () => Unattended[];
   /** Why nothing more is accepted at present; `undefined`: all is well. */
   readonly trouble: () => string | undefined;
   /** Keeps all that was accepted. Nobody may ask any more. */
@@ -24,8 +30,9 @@ export interface DurableSwitch {
 /**
  * A switch with what its journal holds. Throws a `JournalError` when that can't be read, or the file system's error.
  */
-export function openDurableSwitch({ limits, journal, now, shutdown }: DurableSwitchOptions): DurableSwitch {
-  const broker = new Broker(limits, now());
+export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch {
+  const { limits, journal, now, shutdown, failureAnswer } = options;
+  const broker = new Broker(limits, now(), { failureAnswer });
   const kept =
     journal === undefined
       ? undefined
@@ -41,6 +48,7 @@ export function openDurableSwitch({ limits, journal, now, shutdown }: DurableSwi
   return {
     host: new SwitchHost({ broker, now, commit, shutdown }),
     heldBytes: () => broker.heldBytes,
+    unattended: () => broker.unattended(),
     trouble: () => kept?.trouble,
     close: async () => kept?.close(),
   };

@@ -21,6 +21,21 @@ export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: 
   return bytes <= maxBytes ? messages : lowestIds(messages, maxBytes);
 }
 
+/** When the payloads of messages that are taken at once have so many bytes, no more are taken. */
+const TAKEN_BYTES = 64 * 1024;
+
+/** The next messages of one queue above the cursor, at most so many, and not many more bytes than go out at once. */
+export function nextMessages(queue: Queue, from: number, limit: number): Message[] {
+  const messages: Message[] = [];
+  let bytes = 0;
+  for (const message of queue.after(from)) {
+    messages.push(message);
+    bytes += message.payload.length;
+    if (messages.length >= limit || bytes >= TAKEN_BYTES) break;
+  }
+  return messages;
+}
+
 /** As many messages by ascending id as fit, at least those of one id, and no id in part; in the order they stood in. */
 function lowestIds(messages: readonly Message[], maxBytes: number): Message[] {
   const bytesOfId = new Map<number, number>();

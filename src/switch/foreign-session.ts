@@ -1,5 +1,13 @@
 import { constants } from 'node:buffer';
-import { type Asked, type Delivery, isSendAnswer, readDelivery, writeRequest } from './client-codec.ts';
+import {
+  type Asked,
+  type ClientRequest,
+  type Delivery,
+  isSendAnswer,
+  readDelivery,
+  requestName,
+  writeRequest,
+} from './client-codec.ts';
 import { ConnectionLost, type HttpAnswer, HttpConnection } from './http-client.ts';
 import type { MessageId } from './protocol.ts';
 
@@ -88,35 +96,35 @@ export class ForeignSession {
     const asked: Asked = { type: 'transfer', from, timeout, queues: [queue] };
     const delivery = readDelivery(await this.#ask(this.#transfers, asked, timeout), queue);
     if (delivery.type === 'messages') return delivery;
-    throw this.#fail(`the answer to transfer can't be read: ${delivery.reason}`);
+    throw this.#fail(`the answer to POST /transfer can't be read: ${delivery.reason}`);
   }
 
   /** Gives the reason when the switch does not take this reply. One to a caller that has gone is taken, and dropped. */
   async respond(replyTo: string, to: MessageId, answer: string | Buffer): Promise<string | undefined> {
     const payload = typeof answer === 'string' ? Buffer.from(answer) : answer;
     const asked: Asked = { type: 'send', queue: replyTo, kind: { type: 'response', to }, payload };
-    const answered = await this.#perform(this.#requests, asked);
+    const request = writeRequest(asked);
+    const answered = await this.#requests.ask(request, this.#switch.timeouts.request);
     if (isRefusal(answered)) return shown(answered);
-    const body = this.#expectSuccess(asked, answered);
+    const body = this.#expectSuccess(request, answered);
     if (isSendAnswer(body)) return undefined;
-    throw this.#fail(`the answer to send can't be read: ${shown(answered)}`);
+    throw this.#fail(`the answer to ${requestName(request)} can't be read: ${shown(answered)}`);
   }
 
   async ack(id: MessageId): Promise<void> {
     await this.#ask(this.#requests, { type: 'ack', id });
   }
 
+  /** `wait` is how long the switch may wait on purpose. */
   async #ask(connection: HttpConnection, asked: Asked, wait = 0): Promise<Buffer> {
-    return this.#expectSuccess(asked, await this.#perform(connection, asked, wait));
+    const request = writeRequest(asked);
+    const answered = await connection.ask(request, wait + this.#switch.timeouts.request);
+    return this.#expectSuccess(request, answered);
   }
 
-  #perform(connection: HttpConnection, asked: Asked, wait = 0): Promise<HttpAnswer> {
-    return connection.ask(writeRequest(asked), wait + this.#switch.timeouts.request);
-  }
-
-  #expectSuccess(asked: Asked, answered: HttpAnswer): Buffer {
+  #expectSuccess(request: ClientRequest, answered: HttpAnswer): Buffer {
     if (answered.status === 200) return answered.body;
-    throw this.#fail(`${asked.type} was answered with ${shown(answered)}`);
+    throw this.#fail(`${requestName(request)} was answered with ${shown(answered)}`);
   }
 
   #fail(reason: string): ConnectionLost {

@@ -1,5 +1,5 @@
 import type { Broker, Decision } from './broker.ts';
-import type { In, Operation, Out } from './protocol.ts';
+import type { In, Message, Operation, Out } from './protocol.ts';
 import type { BrokerConnection } from './sessions.ts';
 
 export interface HostOptions {
@@ -22,6 +22,13 @@ export const keepInMemory: HostOptions['commit'] = (_operations, settle) => sett
 export interface SwitchClient {
   /** Asks. An answer that has to wait for a message or a time is a promise; it never rejects. */
   perform(request: In): Out | Promise<Out>;
+  /**
+   * Calls back for every message that comes to the queue, which need not exist, until the function that is given is
+   * called. `subscribe` says whether it may be; all of these end before the client leaves.
+   */
+  listen(queue: string, wake: () => void): () => void;
+  /** What waits in a queue above the cursor: see `Broker.take`. */
+  take(queue: string, from: number, limit: number): readonly Message[];
   /** What waits is answered now, with what there is; and what is asked from now on does not wait. */
   hurry(): void;
   /** The client is gone. */
@@ -50,7 +57,8 @@ export class SwitchHost {
   }
 
   connect(): SwitchClient {
-    const connection = this.#options.broker.connect();
+    const { broker, now } = this.#options;
+    const connection = broker.connect();
     let hurried = false;
     let endWait: (() => void) | undefined;
     const setEnd = (end: (() => void) | undefined): void => {
@@ -69,12 +77,17 @@ export class SwitchHost {
         }
         return outcome;
       },
+      listen: (queue, wake) => {
+        const end = broker.listen(connection, queue, wake);
+        return () => end(now());
+      },
+      take: (queue, from, limit) => broker.take(connection, queue, from, limit, now()),
       hurry,
       leave: () => {
         hurry();
         if (this.#stopping) return;
-        this.#carryOut(this.#options.broker.disconnect(connection, this.#options.now()), () => {});
-        this.#awaitExpiry();
+        broker.disconnect(connection, now());
+        this.#expire();
       },
     };
   }
@@ -107,24 +120,27 @@ export class SwitchHost {
     commit(operations, (failure) => {
       broker.release(operations);
       if (failure === undefined) for (const operation of operations) broker.carryOut(operation);
+      this.#awaitExpiry();
       settle(failure);
     });
   }
 
-  /** Sessions whose owners do not come back end in time. */
-  #awaitExpiry(): void {
+  /** Ends what is to end by now, and looks again when the next may. */
+  #expire(): void {
     const { broker, now } = this.#options;
+    for (const operations of broker.expire(now())) this.#carryOut(operations, () => {});
     if (this.#expiry !== undefined) clearTimeout(this.#expiry);
     this.#expiry = undefined;
-    const next = broker.nextExpiry;
+    this.#awaitExpiry();
+  }
+
+  #awaitExpiry(): void {
+    if (this.#expiry !== undefined || this.#stopping) return;
+    const now = this.#options.now();
+    const next = this.#options.broker.nextExpiry(now);
     if (next === undefined) return;
-    this.#expiry = setTimeout(
-      () => {
-        this.#carryOut(broker.expire(now()), () => {});
-        this.#awaitExpiry();
-      },
-      Math.min(Math.max(1, next - now()), LONGEST_TIMER_MS),
-    ).unref();
+    const left = Math.min(Math.max(1, next - now), LONGEST_TIMER_MS);
+    this.#expiry = setTimeout(() => this.#expire(), left).unref();
   }
 
   /** Waits to be woken or for the time to pass, and then decides again. */
@@ -137,7 +153,7 @@ export class SwitchHost {
     let decision: Decision = first;
     while (decision.type === 'wait') {
       const { promise, resolve } = Promise.withResolvers<'woken' | 'over'>();
-      const left = Math.min(decision.until - this.#options.now(), LONGEST_TIMER_MS);
+      const left = Math.min(Math.max(0, decision.until - this.#options.now()), LONGEST_TIMER_MS);
       const timer = setTimeout(resolve, left, 'over');
       const unsubscribe = decision.subscribe(() => resolve('woken'));
       setEnd(() => resolve('over'));

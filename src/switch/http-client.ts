@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ClientRequest } from './client-codec.ts';
+import { type ClientRequest, requestName } from './client-codec.ts';
 
 /** Nothing more can be asked on this connection. The message is the reason. */
 export class ConnectionLost extends Error {}
@@ -63,8 +63,9 @@ export class HttpConnection {
     this.#options.lost(reason);
   }
 
-  async #send({ method, target, body }: ClientRequest, timeout: number): Promise<HttpAnswer> {
+  async #send(asked: ClientRequest, timeout: number): Promise<HttpAnswer> {
     if (this.#lost !== undefined) throw this.#lost;
+    const { method, target, body } = asked;
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
     this.#reject = reject;
     const headers = { 'content-length': Buffer.byteLength(body) };
@@ -75,13 +76,12 @@ export class HttpConnection {
     request.on('socket', (socket) => this.#watch(socket));
     request.on('error', (error) => this.#lose(error.message));
     request.end(body);
-    const tooLate = () => this.#lose(`no answer within ${timeout / 1000} s`);
+    const tooLate = () => this.#lose(`no answer to ${requestName(asked)} within ${timeout / 1000} s`);
     const timer = setTimeout(tooLate, timeout);
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
-      request.destroy;
     }
   }
 

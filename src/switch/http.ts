@@ -7,7 +7,7 @@ import { readRequest, writeResponse } from './http-codec.ts';
 import type { Out } from './protocol.ts';
 
 /** Each is a setting; the texts name it. */
-export interface SwitchFrontLimits {
+export interface HttpLimits {
   readonly maxHeaderBytes: number;
   readonly maxMessageBytes: number;
   /** ms */
@@ -16,47 +16,42 @@ export interface SwitchFrontLimits {
 
 const REQUEST_TIMEOUT = 408;
 
-/**
- * Serves the switch over HTTP: gives what starts the conversation of each new connection. `refused` is told of
- * every request that is not carried out, with the reason as the client was told it.
- */
-export function createSwitchFront(
+/** The switch over HTTP, for one connection. `refused` is told of every request that is not carried out. */
+export function httpConversation(
   host: SwitchHost,
-  limits: SwitchFrontLimits,
+  limits: HttpLimits,
   refused: (reason: string) => void,
-): () => Conversation {
-  return () => {
-    const client = host.connect();
-    const respond = ({ method, keepAlive }: HttpRequest, out: Out): Reply => {
-      if (out.type === 'refused') refused(out.reason);
-      const { status, body } = writeResponse(out);
-      // A client takes a body behind the head that it asked for as the next answer.
-      const bytes = httpResponse(status, undefined, method === 'HEAD' ? '' : body, keepAlive);
-      return keepAlive ? reply(bytes) : farewell(bytes);
-    };
-    return converse({
-      protocol: 'switch',
-      reader: createHttpReader({
-        maxHeaderBytes: limits.maxHeaderBytes,
-        maxBodyBytes: limits.maxMessageBytes,
-        bodySetting: 'switch.maxMessageBytes',
-      }),
-      answer: (message) => {
-        if (message.type === 'continue') return reply(HTTP_CONTINUE);
-        const request = readRequest(message, limits.maxTransferTimeout);
-        if (request.type === 'refused') return respond(message, request);
-        const out = client.perform(request);
-        return out instanceof Promise
-          ? out.then((settled) => respond(message, settled))
-          : respond(message, out);
-      },
-      fault: (fault) => {
-        refused(fault.reason);
-        const status = fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
-        return farewell(httpResponse(status, undefined, fault.reason, false));
-      },
-      ended: () => client.hurry(),
-      closed: () => client.leave(),
-    });
+): Conversation {
+  const client = host.connect();
+  const respond = ({ method, keepAlive }: HttpRequest, out: Out): Reply => {
+    if (out.type === 'refused') refused(out.reason);
+    const { status, body } = writeResponse(out);
+    // A client takes a body behind the head that it asked for as the next answer.
+    const bytes = httpResponse(status, undefined, method === 'HEAD' ? '' : body, keepAlive);
+    return keepAlive ? reply(bytes) : farewell(bytes);
   };
+  return converse({
+    protocol: 'switch',
+    reader: createHttpReader({
+      maxHeaderBytes: limits.maxHeaderBytes,
+      maxBodyBytes: limits.maxMessageBytes,
+      bodySetting: 'switch.maxMessageBytes',
+    }),
+    answer: (message) => {
+      if (message.type === 'continue') return reply(HTTP_CONTINUE);
+      const request = readRequest(message, limits.maxTransferTimeout);
+      if (request.type === 'refused') return respond(message, request);
+      const out = client.perform(request);
+      return out instanceof Promise
+        ? out.then((settled) => respond(message, settled))
+        : respond(message, out);
+    },
+    fault: (fault) => {
+      refused(fault.reason);
+      const status = fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
+      return farewell(httpResponse(status, undefined, fault.reason, false));
+    },
+    ended: () => client.hurry(),
+    closed: () => client.leave(),
+  });
 }

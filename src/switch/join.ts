@@ -17,7 +17,7 @@ export interface JoinOptions extends ForeignSwitch, Omit<QueueServiceOptions, 'h
 export interface JoinObserver {
   joined(): void;
   lost(reason: string): void;
-  /** The switch does not take the reply to a request, and would not if it were sent again. */
+  /** The switch does not take the reply to a request, and would not if it were sent again. The caller is told so. */
   refused(reason: string): void;
 }
 
@@ -45,7 +45,7 @@ export const joinSwitch = (options: JoinOptions): JoinedQueue => new Joined(opti
 /** A request that was carried out, or is now; kept until the switch can't deliver it again. */
 interface Execution {
   readonly request: Delivered;
-  readonly answer: Promise<string | Buffer>;
+  answer: Promise<string | Buffer>;
   /** In which the switch delivered it last. */
   session: ForeignSession;
 }
@@ -162,9 +162,14 @@ class Joined implements JoinedQueue {
   }
 
   async #reply(session: ForeignSession, request: Delivered, replyTo: string): Promise<void> {
-    const answer = await this.#execution(session, request).answer;
-    const refusal = await session.respond(replyTo, request.id, answer);
-    if (refusal !== undefined) this.#options.observer.refused(refusal);
+    const execution = this.#execution(session, request);
+    const refused = await session.respond(replyTo, request.id, await execution.answer);
+    if (refused === undefined) return;
+    const { observer, refusal } = this.#options;
+    observer.refused(refused);
+    // Kept in place of the answer: a switch that finds a reply too large may close the connection.
+    execution.answer = Promise.resolve(refusal(refused));
+    await session.respond(replyTo, request.id, await execution.answer);
   }
 
   /**

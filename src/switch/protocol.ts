@@ -37,6 +37,8 @@ export type In =
       readonly timeout: number;
       readonly queues: readonly string[];
     }
+  /** Whether these queues may be listened on: see `SwitchClient`. */
+  | { readonly type: 'subscribe'; readonly queues: readonly string[] }
   | { readonly type: 'ack'; readonly id: MessageId }
   | { readonly type: 'list'; readonly prefix: string; readonly alive: boolean }
   | { readonly type: 'diagnostics' }
@@ -53,7 +55,7 @@ export type Out =
   | { readonly type: 'names'; readonly names: readonly string[] }
   | { readonly type: 'diagnostics'; readonly report: Diagnostics }
   | { readonly type: 'events'; readonly events: readonly TraceEvent[] }
-  | { readonly type: 'refused'; readonly status: 400 | 404 | 413 | 503; readonly reason: string };
+  | { readonly type: 'refused'; readonly status: 400 | 403 | 404 | 413 | 503; readonly reason: string };
 
 /** The state of the switch, as `GET /` tells it. */
 export interface Diagnostics {

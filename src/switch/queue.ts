@@ -94,8 +94,8 @@ export class Queue {
   block(cursor: number, size: number): Message[] {
     const messages: Message[] = [];
     for (const message of this.after(cursor)) {
+      if (messages.length >= size) break;
       messages.push(message);
-      if (messages.length === size) break;
     }
     return messages;
   }

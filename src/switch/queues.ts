@@ -17,6 +17,7 @@ export class Queues {
   /** The transient queues of each session. */
   readonly #owned = new Map<string, Set<string>>();
   readonly #unfetched = new Unfetched();
+  readonly #fetched = new WeakSet<Message>();
   /** Queues whose removal is decided. */
   readonly #doomed = new Set<string>();
   /** Queues whose creation is decided. */
@@ -54,20 +55,24 @@ export class Queues {
     return [...(this.#owned.get(token) ?? [])];
   }
 
-  /** What follows from the end of a queue: its removal, and the end of requests that nobody has fetched and nobody waits for. */
-  removal(name: string): Operation[] {
-    const queue = this.find(name);
-    if (queue === undefined) return [];
-    const orphaned = this.#unfetched.withReplyTo(name);
-    return [
-      { type: 'queue-removed', queue: name },
-      ...orphaned.map(({ id }): Operation => ({ type: 'message-acked', id })),
-    ];
+  /** The requests that nobody has fetched and whose replies are to come to this queue. */
+  awaiting(replyTo: string): readonly Message[] {
+    return this.#unfetched.withReplyTo(replyTo);
   }
 
   /** A message was given to somebody who may be working on it. */
   fetched(message: Message): void {
+    this.#fetched.add(message);
     this.#unfetched.remove(message);
+  }
+
+  isFetched(message: Message): boolean {
+    return this.#fetched.has(message);
+  }
+
+  /** What ids count from in a queue that is created now. */
+  get newQueueId(): number {
+    return this.#nextId;
   }
 
   /** Takes account of what is decided and not yet kept. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { SwitchClient, SwitchHost } from './host.ts';
 import { FROM_THE_START, type In, type Message } from './protocol.ts';
 
@@ -8,6 +9,8 @@ export interface QueueServiceOptions {
   readonly token: string;
   /** Answers a request's payload with the reply's. Never rejects. */
   readonly answer: (payload: Buffer) => string | Buffer | Promise<string | Buffer>;
+  /** Answers a request whose answer the switch does not take, with the reason. */
+  readonly refusal: (reason: string) => string;
   /** Requests that are under way at the same time; further ones wait in the queue. */
   readonly maxConcurrent: number;
 }
@@ -57,7 +60,7 @@ async function serve(
     if (out.type !== 'messages') break;
     taken = out.next;
     for (const message of out.messages) {
-      const answered: Promise<void> = answerMessage(client, message, options).finally(() =>
+      const answered: Promise<void> = answerMessage(client, message, options, isStopping).finally(() =>
         underWay.delete(answered),
       );
       underWay.add(answered);
@@ -69,20 +72,49 @@ async function serve(
 
 async function answerMessage(
   client: SwitchClient,
-  message: Message,
-  options: QueueServiceOptions,
+  { id, kind, payload }: Message,
+  { answer, refusal }: QueueServiceOptions,
+  isStopping: () => boolean,
 ): Promise<void> {
-  const { id, kind, payload } = message;
   if (kind.type === 'request') {
-    const answer = await options.answer(payload);
-    const response: In = {
+    const text = await answer(payload);
+    const response: Send = {
       type: 'send',
       queue: kind.replyTo,
       kind: { type: 'response', to: id },
-      payload: typeof answer === 'string' ? Buffer.from(answer) : answer,
+      payload: typeof text === 'string' ? Buffer.from(text) : text,
     };
-    // A caller that has gone has no queue any more: its reply is dropped, as the protocol has it.
-    await client.perform(response);
+    const isSent = await reply(client, response, refusal, isStopping);
+    // Neither answered nor acked, it is there for who serves the queue next.
+    if (!isSent) return;
   }
   await client.perform({ type: 'ack', id });
+}
+
+type Send = In & { readonly type: 'send' };
+
+/** There may be room again: a reply that the switch has no room for is tried again after this time. */
+const RETRY_MS = 1000;
+const NO_ROOM = 503;
+
+/**
+ * Sends a reply; one that is never taken is replaced by the reason, as its caller waits. False: there was no room until
+ * the end. A caller that has gone has no queue any more: its reply is dropped, as the protocol has it.
+ */
+async function reply(
+  client: SwitchClient,
+  response: Send,
+  refusal: (reason: string) => string,
+  isStopping: () => boolean,
+): Promise<boolean> {
+  for (;;) {
+    const out = await client.perform(response);
+    if (out.type !== 'refused') return true;
+    if (out.status !== NO_ROOM) {
+      await client.perform({ ...response, payload: Buffer.from(refusal(out.reason)) });
+      return true;
+    }
+    if (isStopping()) return false;
+    await pause(RETRY_MS);
+  }
 }

@@ -1,9 +1,14 @@
+/** The end of a transfer that never ends by itself: a subscription. */
+export const LISTENING = Number.POSITIVE_INFINITY;
+
 /** A transfer that waits for a message. */
 export interface WaitingTransfer {
   /** The queues it asks for, which need not exist. */
   readonly queues: readonly string[];
   /** When it ends: ms since the epoch. */
   readonly until: number;
+  /** The session that waits. */
+  readonly token: string;
   readonly wake: () => void;
 }
 
@@ -30,8 +35,15 @@ export class WaitingTransfers {
     for (const { wake } of this.#byQueue.get(queue) ?? []) wake();
   }
 
-  /** When the transfer that asked for the queue last ends; `undefined`: none waits for it. */
+  /** The sessions that wait for a queue. */
+  sessions(queue: string): readonly string[] {
+    return [...(this.#byQueue.get(queue) ?? [])].map(({ token }) => token);
+  }
+
+  /** When the last of the transfers that wait for the queue ends; `undefined`: none waits for it. */
   expected(queue: string): number | undefined {
-    return [...(this.#byQueue.get(queue) ?? [])].at(-1)?.until;
+    let last: number | undefined;
+    for (const { until } of this.#byQueue.get(queue) ?? []) last = Math.max(last ?? until, until);
+    return last;
   }
 }

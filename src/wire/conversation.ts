@@ -7,6 +7,12 @@ export interface Conversation {
   /** The protocol's name, as it stands in logs, counters and diagnostics: `json`, `http`, … */
   readonly protocol: string;
 
+  /**
+   * ms that the peer may leave unread what is above `sockets.maxUnsentBytes`, before it is closed. Absent: as long as it
+   * likes.
+   */
+  readonly patience?: number;
+
   /** Part of a message has come and the rest has not: the clock of `sockets.requestTimeout` runs. */
   readonly begun: boolean;
 
@@ -47,6 +53,8 @@ export interface Peer {
   send(bytes: string | Buffer): void;
   /** Bytes sent that the peer has not taken yet. */
   readonly unsent: number;
+  /** More than `sockets.maxUnsentBytes` is unsent. The conversation is asked for its `next` when it has been taken. */
+  readonly full: boolean;
   /** Ends the connection at once: for a peer that does not take what it asked to be sent. */
   close(): void;
 }

@@ -31,7 +31,7 @@ export function parseHead(bytes: Buffer, length: number): RequestHead | HttpFaul
   const text = bytes.toString('latin1', 0, length);
   const line = readRequestLine(text, bytes);
   if (line instanceof HttpFault) return line;
-  const fields = readFields(text, line.end, length - LINE_END.length);
+  const fields = readFields(text, bytes, line.end, length - LINE_END.length);
   return fields instanceof HttpFault ? fields : combine(line, fields);
 }
 
@@ -40,7 +40,8 @@ export function parseHead(bytes: Buffer, length: number): RequestHead | HttpFaul
  * not used.
  */
 export function checkTrailers(bytes: Buffer, length: number): HttpFault | undefined {
-  const fields = readFields(bytes.toString('latin1', 0, length), 0, length - LINE_END.length);
+  const text = bytes.toString('latin1', 0, length);
+  const fields = readFields(text, bytes, 0, length - LINE_END.length);
   if (fields instanceof HttpFault) return fields;
   // A reader that merges trailers into the headers would see another body: RFC 9110, section 6.5.1.
   return fields.contentLength === undefined && fields.transferEncoding === undefined
@@ -57,9 +58,9 @@ interface RequestLine {
 }
 
 function readRequestLine(text: string, bytes: Buffer): RequestLine | HttpFault {
-  const methodEnd = span(text, 0, METHOD);
+  const methodEnd = span(bytes, 0, METHOD);
   const targetStart = methodEnd + 1;
-  const targetEnd = span(text, targetStart, TARGET);
+  const targetEnd = span(bytes, targetStart, TARGET);
   if (methodEnd === 0 || text.charCodeAt(methodEnd) !== SPACE || targetEnd === targetStart) {
     return wrongRequestLine(text);
   }
@@ -111,7 +112,7 @@ interface Fields {
 }
 
 /** Reads the lines from `start` up to `end`. A line that continues the one before is refused (obs-fold). */
-function readFields(text: string, start: number, end: number): Fields | HttpFault {
+function readFields(text: string, bytes: Buffer, start: number, end: number): Fields | HttpFault {
   const fields: Fields = {
     contentLength: undefined,
     transferEncoding: undefined,
@@ -121,12 +122,12 @@ function readFields(text: string, start: number, end: number): Fields | HttpFaul
   };
   let at = start;
   while (at < end) {
-    const nameEnd = span(text, at, TOKEN);
+    const nameEnd = span(bytes, at, TOKEN);
     if (nameEnd === at || text.charCodeAt(nameEnd) !== COLON) {
       const line = text.slice(at, text.indexOf(LINE_END, at));
       return new HttpFault(400, `a header line: expected a name and a colon, got ${quoted(line)}`);
     }
-    const valueEnd = span(text, nameEnd + 1, FIELD_VALUE);
+    const valueEnd = span(bytes, nameEnd + 1, FIELD_VALUE);
     if (!text.startsWith(LINE_END, valueEnd)) {
       return new HttpFault(
         400,
@@ -227,10 +228,10 @@ function mediaType(contentType: string): string {
   return trimmed(contentType, 0, parameters < 0 ? contentType.length : parameters).toLowerCase();
 }
 
-/** The end of the run of characters that the table allows. */
-function span(text: string, start: number, allowed: Uint8Array): number {
+/** The end of the run of bytes that the table allows. */
+function span(bytes: Buffer, start: number, allowed: Uint8Array): number {
   let at = start;
-  while (allowed[text.charCodeAt(at)] === 1) at += 1;
+  while (allowed[bytes[at] ?? 0] === 1) at += 1;
   return at;
 }
 

@@ -243,12 +243,15 @@ class HttpReader implements Reader<HttpMessage> {
 
   /** Where the next line ends, its CRLF included, if that is within the limit. */
   #lineEnd(unread: Buffer, limit: number): number | typeof TOO_LONG | HttpFault | undefined {
-    const found = unread.indexOf(LF, this.#scanned);
-    const end = found < 0 ? unread.length : found + 1;
+    const { length } = unread;
+    let at = this.#scanned;
+    // A loop, as lines are short: each call of indexOf costs more than a line's bytes.
+    while (at < length && unread[at] !== LF) at += 1;
+    const end = at < length ? at + 1 : length;
     if (end > limit) return TOO_LONG;
     this.#scanned = end;
-    if (found < 0) return undefined;
-    return unread[found - 1] === CR ? end : new HttpFault(400, 'a line ends in a bare LF');
+    if (at === length) return undefined;
+    return unread[at - 1] === CR ? end : new HttpFault(400, 'a line ends in a bare LF');
   }
 
   #consume(bytes: number): void {

@@ -7,11 +7,15 @@ export const NOT_YET = -1;
 export interface MessagePackLimits {
   readonly maxRequestBytes: number;
   readonly maxDepth: number;
+  /** Binary data has a place in the messages. */
+  readonly binary?: boolean;
+  /** The setting that `maxRequestBytes` comes from, for the texts; `sockets.maxRequestBytes` where it is not said. */
+  readonly bytesSetting?: string;
 }
 
 /**
  * Finds where a MessagePack message ends, and refuses what has no place in a `Value` before a decoder sees it:
- * extensions, binary data, the unused byte 0xc1, names of members that are no text. Counts and lengths are checked
+ * extensions, binary data unless that is asked for, the unused byte 0xc1, names of members that are no text. Counts and lengths are checked
  * against the limits before anything is made of them. Each byte is looked at once: an item that is not whole yet
  * is begun again, from its few bytes of header.
  *
@@ -29,6 +33,7 @@ export class MessagePackScanner {
   /** After `NOT_YET`: the place behind the last whole item, where the next scan goes on. */
   scanned = 0;
   readonly #limits: MessagePackLimits;
+  readonly #formats: Formats;
   /** For each container that is open: the items still to come, and whether it is a map. */
   readonly #left: number[] = [];
   readonly #maps: boolean[] = [];
@@ -36,6 +41,7 @@ export class MessagePackScanner {
 
   constructor(limits: MessagePackLimits) {
     this.#limits = limits;
+    this.#formats = limits.binary === true ? FORMATS_WITH_BINARY : FORMATS;
   }
 
   /** Forgets the message, for the next one. */
@@ -50,7 +56,7 @@ export class MessagePackScanner {
     const maxEnd = start + this.#limits.maxRequestBytes;
     let at = from;
     while (at < to) {
-      const item = readHeader(buffer, at, to);
+      const item = readHeader(buffer, at, to, this.#formats);
       if (typeof item === 'string') return new WireFault('malformed', item);
       if (item === undefined) break;
       if (this.#depth === 0 && item.kind !== 'array') {
@@ -103,11 +109,8 @@ export class MessagePackScanner {
   }
 
   #tooLarge(): WireFault {
-    const { maxRequestBytes } = this.#limits;
-    return new WireFault(
-      'limit',
-      `a message of more than sockets.maxRequestBytes (${maxRequestBytes}) bytes`,
-    );
+    const { maxRequestBytes, bytesSetting = 'sockets.maxRequestBytes' } = this.#limits;
+    return new WireFault('limit', `a message of more than ${bytesSetting} (${maxRequestBytes}) bytes`);
   }
 }
 
@@ -129,21 +132,21 @@ const INT64 = 0xd3;
 
 /** One item: what it is, how many bytes stand behind its header, how many items are inside it. */
 interface Item {
-  readonly kind: 'array' | 'map' | 'text' | 'scalar';
+  readonly kind: 'array' | 'map' | 'text' | 'binary' | 'scalar';
   readonly bodyStart: number;
   readonly bytes: number;
   readonly items: number;
 }
 
 /** `undefined`: the header is not whole yet. A text: the item is refused. */
-function readHeader(buffer: Buffer, at: number, to: number): Item | string | undefined {
+function readHeader(buffer: Buffer, at: number, to: number, formats: Formats): Item | string | undefined {
   const first = buffer[at] ?? 0;
   if (first <= 0x7f || first >= 0xe0) return scalar(at + 1, 0);
   if (first <= 0x8f) return container('map', at + 1, 2 * (first & 0x0f));
   if (first <= 0x9f) return container('array', at + 1, first & 0x0f);
   if (first <= 0xbf) return text(at + 1, first & 0x1f);
 
-  const format = FORMATS[first - 0xc0];
+  const format = formats[first - 0xc0];
   if (format === undefined)
     return `a message holds ${REFUSED[first] ?? 'an extension'}, which has no place in a call`;
   const [kind, size] = format;
@@ -152,6 +155,7 @@ function readHeader(buffer: Buffer, at: number, to: number): Item | string | und
   const count = buffer.readUIntBE(at + 1, size);
   const bodyStart = at + 1 + size;
   if (kind === 'text') return text(bodyStart, count);
+  if (kind === 'binary') return { kind, bodyStart, bytes: count, items: 0 };
   return container(kind, bodyStart, kind === 'map' ? 2 * count : count);
 }
 
@@ -165,11 +169,12 @@ const container = (kind: 'array' | 'map', bodyStart: number, items: number): Ite
 });
 
 type Format = readonly [kind: Item['kind'], size: number];
+type Formats = readonly (Format | undefined)[];
 const FLAG: Format = ['scalar', 0];
 const bytesOf = (size: number): Format => ['scalar', size];
 
 /** The formats from 0xc0 on: for scalars the size of the value, else the size of the count. Missing: refused. */
-const FORMATS: readonly (Format | undefined)[] = [
+const FORMATS: Formats = [
   FLAG, // c0 nil
   undefined, // c1 never used
   FLAG, // c2 false
@@ -203,6 +208,11 @@ const FORMATS: readonly (Format | undefined)[] = [
   ['map', 2], // de map 16
   ['map', 4], // df map 32
 ];
+
+const BIN8 = 0xc4;
+const FORMATS_WITH_BINARY: Formats = FORMATS.with(BIN8 - 0xc0, ['binary', 1])
+  .with(BIN8 + 1 - 0xc0, ['binary', 2])
+  .with(BIN8 + 2 - 0xc0, ['binary', 4]);
 
 const REFUSED: Readonly<Record<number, string>> = {
   193: 'the byte 0xc1',

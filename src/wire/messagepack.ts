@@ -7,15 +7,19 @@ import { type Reader, WireFault } from './fault.ts';
 import { type MessagePackLimits, MessagePackScanner, NOT_YET } from './messagepack-scanner.ts';
 import { countMembers, type Value } from './value.ts';
 
-/** Reads a stream of MessagePack messages, each of which is an array. */
-export class MessagePackReader implements Reader<Value> {
+/** Makes a message of its bytes, after the scanner has found them whole. */
+type Decode<Message> = (bytes: Buffer, scanner: MessagePackScanner) => Message | WireFault;
+
+class FramedReader<Message> implements Reader<Message> {
   readonly #scanner: MessagePackScanner;
+  readonly #decode: Decode<Message>;
   readonly #bytes = new ByteQueue();
   #scanned = 0;
   #ended = false;
 
-  constructor(limits: MessagePackLimits) {
+  constructor(limits: MessagePackLimits, decode: Decode<Message>) {
     this.#scanner = new MessagePackScanner(limits);
+    this.#decode = decode;
   }
 
   get begun(): boolean {
@@ -30,7 +34,7 @@ export class MessagePackReader implements Reader<Value> {
     this.#ended = true;
   }
 
-  read(): Value | WireFault | undefined {
+  read(): Message | WireFault | undefined {
     const { buffer, start, end } = this.#bytes;
     if (start === end) return undefined;
     const found = this.#scanner.scan(buffer, start, start + this.#scanned, end);
@@ -41,7 +45,7 @@ export class MessagePackReader implements Reader<Value> {
         ? this.#fault(new WireFault('incomplete', 'the message ended too early'))
         : undefined;
     }
-    const value = decode(buffer.subarray(start, found), this.#scanner);
+    const value = this.#decode(buffer.subarray(start, found), this.#scanner);
     if (value instanceof WireFault) return this.#fault(value);
     this.#bytes.consume(found - start);
     this.#reset();
@@ -57,6 +61,23 @@ export class MessagePackReader implements Reader<Value> {
     this.#bytes.clear();
     this.#reset();
     return fault;
+  }
+}
+
+/** Reads a stream of MessagePack messages, each of which is an array. */
+export class MessagePackReader extends FramedReader<Value> {
+  constructor(limits: MessagePackLimits) {
+    super({ ...limits, binary: false }, decode);
+  }
+}
+
+/**
+ * Reads messages that may hold binary data, which comes as views of the bytes that were pushed. Integers beyond what a
+ * double holds come as the nearest double. What a message is, its reader has to check.
+ */
+export class BinaryMessagePackReader extends FramedReader<unknown> {
+  constructor(limits: MessagePackLimits) {
+    super({ ...limits, binary: true }, decodeBinary);
   }
 }
 
@@ -78,9 +99,33 @@ function decode(message: Buffer, { members, wide }: MessagePackScanner): Value |
     if (typeof counted === 'string') return new WireFault('malformed', counted);
     return counted === members ? value : new WireFault('malformed', 'the same name comes twice in a map');
   } catch (error) {
-    return new WireFault('malformed', error instanceof Error ? error.message : 'no MessagePack');
+    return unreadable(error);
   }
 }
+
+const binaryUnpackr = new Unpackr({
+  useRecords: false,
+  moreTypes: false,
+  mapsAsObjects: true,
+  int64AsType: 'number',
+});
+
+function decodeBinary(message: Buffer): unknown {
+  try {
+    return binaryUnpackr.unpack(message);
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+const unreadable = (error: unknown): WireFault =>
+  new WireFault('malformed', error instanceof Error ? error.message : 'no MessagePack');
+
+/** What `writeBinaryMessagePack` takes. */
+export type Packable = null | boolean | number | bigint | string | Uint8Array | readonly Packable[];
+
+/** Writes a message that may hold binary data. A number beyond 32 bits becomes a float: a bigint stays an integer. */
+export const writeBinaryMessagePack = (message: readonly Packable[]): Buffer => packr.pack(message);
 
 /** Writes a value. Integers are written as integers up to 64 bits; the bytes are not written to again. */
 export const writeMessagePack = (value: Value): Buffer =>

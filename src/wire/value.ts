@@ -25,13 +25,29 @@ export const isStruct = (value: Value | undefined): value is Struct =>
 export function countMembers(value: Value): number | string {
   if (typeof value === 'number') return Number.isFinite(value) ? 0 : 'a number is too large';
   if (typeof value !== 'object' || value === null) return 0;
+  return isArray(value) ? countInArray(value) : countInStruct(value);
+}
+
+function countInArray(values: readonly Value[]): number | string {
   let count = 0;
-  const entries: readonly Value[] = Array.isArray(value) ? value : Object.values(value);
-  for (const entry of entries) {
-    const inside = countMembers(entry);
+  for (let index = 0; index < values.length; index += 1) {
+    const inside = countMembers(values[index] ?? null);
     if (typeof inside === 'string') return inside;
     count += inside;
   }
-  if (entries === value) return count;
-  return Object.hasOwn(value, '__proto__') ? 'the name __proto__ is refused' : count + entries.length;
+  return count;
 }
+
+/** `for … in`, as it makes no array of the values: what a codec reads has no enumerable names but its own. */
+function countInStruct(struct: Struct): number | string {
+  let count = 0;
+  for (const name in struct) {
+    if (name === '__proto__') return 'the name __proto__ is refused';
+    const inside = countMembers(struct[name] ?? null);
+    if (typeof inside === 'string') return inside;
+    count += 1 + inside;
+  }
+  return count;
+}
+
+const isArray = (value: Value): value is readonly Value[] => Array.isArray(value);

@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connectClient } from '../helpers/client.ts';
 import { type DaemonProcess, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
-import { type Ran, runProgram } from '../helpers/programs.ts';
+import type { Ran } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
+import { login } from '../switch/helpers.ts';
+import { ctl as runCtl, shellProgram, startCtl, startEcho, startSwitchProcess } from './helpers.ts';
 
-const CTL = join(import.meta.dirname, '../../src/cli/main.ts');
-
-const ctl = (t: TestContext, ...words: string[]): Promise<Ran> =>
-  runProgram(t, process.execPath, [CTL, ...words], { env: { DATAPATHD_SWITCH_PATH: '/nowhere/sock' } });
+const ctl = (t: TestContext, ...words: string[]): Promise<Ran> => runCtl(t, words);
 
 const call = (t: TestContext, daemon: DaemonProcess, ...words: string[]): Promise<Ran> =>
   ctl(t, 'call', '--path', daemon.switchSocket, ...words);
@@ -49,7 +48,7 @@ test('a queue that is not there: status 3, and it is not created', async (t) => 
   for (let time = 0; time < 2; time += 1) {
     const { status, stderr } = await call(t, daemon, 'no.such.queue', 'Plugin.ls');
     assert.equal(status, 3);
-    assert.equal(stderr, 'datapathctl: there is no queue no.such.queue\n');
+    assert.match(stderr, /^datapathctl: there is no queue no\.such\.queue: .*\n$/);
   }
 });
 
@@ -62,6 +61,44 @@ test('nobody answers in time: status 4', async (t) => {
   const { status, stderr } = await call(t, daemon, 'idle', 'Some.method', '--timeout', '0.1');
   assert.equal(status, 4);
   assert.match(stderr, /no answer from idle within 0\.1 s/);
+});
+
+test('a request may come on standard input, without the line break at its end', async (t) => {
+  const { switchSocket } = await startSwitchProcess(t);
+  await startEcho(t, switchSocket, 'echo');
+  const words = ['call', 'echo', '--json', '--path', switchSocket];
+  const { stdout } = await runCtl(t, words, { input: 'line\nline\n' });
+  assert.equal(JSON.parse(stdout).answer, 'line\nline');
+});
+
+test('with --json the answer is what its JSON says, with every digit, beside the time it took', async (t) => {
+  const { switchSocket } = await startSwitchProcess(t);
+  await startEcho(t, switchSocket, 'echo');
+  const body = '{"result": 9223372036854775807}';
+  const { stdout } = await runCtl(t, ['call', 'echo', '--json', '--body', body, '--path', switchSocket]);
+  assert.match(
+    stdout,
+    /^\{"queue":"echo","answer":\{"result":9223372036854775807\},"milliseconds":[0-9.]+\}\n$/,
+  );
+});
+
+test('a file is sent and an answer printed byte for byte', async (t) => {
+  const { switchSocket } = await startSwitchProcess(t);
+  startCtl(t, ['serve', 'od', '--program', shellProgram(t, 'od -An -tx1'), '--path', switchSocket]);
+  const client = await login(t, switchSocket, 'watcher:1');
+  while ((await client.text('GET', '/list/alive/od')) === '[]');
+  const file = join(tempDirectory(t), 'request');
+  writeFileSync(file, Buffer.from([0xff, 0x00, 0x0a]));
+  const { stdout } = await runCtl(t, ['call', 'od', '--file', file, '--path', switchSocket]);
+  assert.equal(stdout, ' ff 00 0a\n');
+});
+
+test('a call leaves no reply queue behind', async (t) => {
+  const { switchSocket } = await startSwitchProcess(t);
+  await startEcho(t, switchSocket, 'echo');
+  await runCtl(t, ['call', 'echo', '--body', 'x', '--path', switchSocket]);
+  const client = await login(t, switchSocket, 'me:1');
+  assert.equal(await client.text('GET', '/list/'), '["echo"]');
 });
 
 test('no switch: status 5, with the path', async (t) => {
@@ -81,6 +118,13 @@ const USAGE: readonly (readonly [string, string[], RegExp])[] = [
     ['call', QUEUE, 'Plugin.ls', '--timeout', 'long'],
     /expected a number of seconds/,
   ],
+  ['a timeout in no numerals', ['call', QUEUE, 'Plugin.ls', '--timeout', '0x10'], /a number of seconds/],
+  ['a number of a message that is none', ['ack', QUEUE, '1e3'], /expected the number of a message/],
+  ['a count of none', ['bench', QUEUE, '--calls', '0'], /expected a whole number from 1/],
+  ['an id without its queue', ['trace', '17'], /expected queue\.number/],
+  ['a shell that nobody completes', ['completion', 'csh'], /expected bash, zsh, fish/],
+  ['one word too many', ['destroy', QUEUE, QUEUE], /too many arguments/],
+  ['an unknown option', ['list', '--alll'], /unknown option '--alll' \(Did you mean --all\?\)/],
   ['a file that is not there', ['call', QUEUE, '--file', '/nowhere/request.json'], /ENOENT/],
 ];
 for (const [name, words, expected] of USAGE) {
@@ -88,6 +132,7 @@ for (const [name, words, expected] of USAGE) {
     const { status, stderr } = await ctl(t, ...words);
     assert.match(stderr, expected);
     assert.equal(status, 2);
+    if (words.length > 0) assert.match(stderr, /^datapathctl: .*\n$/);
   });
 }
 

@@ -48,6 +48,8 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'switch.maxQueueBytes': ['-1', SIZE],
   'switch.maxTransferQueues': ['1_000', COUNT],
   'switch.maxTransferBytes': ['1TB', SIZE],
+  'switch.maxCredit': ['0', COUNT],
+  'switch.slowReaderTimeout': ['0', DURATION],
   'switch.maxTransferTimeout': ['1000h', DURATION],
   'switch.reconnectGrace': ['soon', DURATION_OR_0],
   'switch.sessionGrace': ['-1s', DURATION_OR_0],

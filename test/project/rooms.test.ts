@@ -24,6 +24,8 @@ const TOP_LEVEL: Readonly<Record<string, readonly string[]>> = {
   'log-limit.ts': [],
   'redact.ts': [],
   'posix.ts': [],
+  'reporter.ts': ['log.ts', 'log-limit.ts'],
+  'sockets.ts': ['config.ts', 'posix.ts', 'reporter.ts', 'socket'],
   // Words about everything: types of all rooms.
   'diagnostics.ts': ['config.ts', 'redact.ts', 'rpc', 'service', 'socket', 'switch', 'xenstore'],
 };

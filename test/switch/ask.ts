@@ -1,5 +1,5 @@
 import type { Broker, Decision } from '../../src/switch/broker.ts';
-import type { In, Kind } from '../../src/switch/protocol.ts';
+import type { In, Kind, Operation } from '../../src/switch/protocol.ts';
 
 /** What came of a request, in a form that tests compare. */
 export type Outcome =
@@ -47,6 +47,16 @@ export function outcome(broker: Broker, decision: Decision): Outcome {
     case 'refused':
       return out;
   }
+}
+
+/** Ends what is to end by then; gives the operations. */
+export function expire(broker: Broker, now: number): Operation[] {
+  const all: Operation[] = [];
+  for (const operations of broker.expire(now)) {
+    for (const operation of operations) broker.carryOut(operation);
+    all.push(...operations);
+  }
+  return all;
 }
 
 /** Asks as a client of its own that is logged in and stays. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Broker } from '../../src/switch/broker.ts';
 import type { In, Operation } from '../../src/switch/protocol.ts';
-import { ask, contents, idsOf, type Outcome, outcome, sent } from './ask.ts';
+import { ask, contents, expire, idsOf, type Outcome, outcome, sent } from './ask.ts';
 import { LIMITS } from './helpers.ts';
 import { Model } from './model.ts';
 
@@ -96,9 +96,8 @@ function run(
       if (decision.type === 'answer') operations.push(...decision.operations);
       return outcome(broker, decision);
     }
-    const removals = broker.disconnect(connection, time);
-    operations.push(...removals);
-    for (const operation of removals) broker.apply(operation);
+    broker.disconnect(connection, time);
+    operations.push(...expire(broker, time));
     return 'gone';
   });
   return { outcomes, operations };
@@ -252,7 +251,7 @@ test('a message keeps no more memory than its own bytes', () => {
 });
 
 test('a new queue counts from the first id that the broker was given', () => {
-  const broker = new Broker(LIMITS, 0, 1000);
+  const broker = new Broker(LIMITS, 0, { firstId: 1000 });
   ask(broker, { type: 'create', queue: 'q', lifetime: 'persistent' });
   assert.deepEqual(ask(broker, sent('q', '')), { type: 'sent', id: { queue: 'q', id: 1000 } });
   assert.deepEqual(ask(broker, sent('q', '')), { type: 'sent', id: { queue: 'q', id: 1001 } });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Broker, type BrokerLimits } from '../../src/switch/broker.ts';
+import { Broker } from '../../src/switch/broker.ts';
 import { keepInMemory, SwitchHost } from '../../src/switch/host.ts';
+import type { BrokerLimits } from '../../src/switch/limits.ts';
 import type { In, Operation } from '../../src/switch/protocol.ts';
-import { ask, idsOf, sent } from './ask.ts';
+import { ask, expire, idsOf, sent } from './ask.ts';
 import { LIMITS } from './helpers.ts';
 
 const GRACE: BrokerLimits = { ...LIMITS, reconnectGrace: 5000, sessionGrace: 60_000 };
@@ -34,23 +35,23 @@ const names = (broker: Broker): unknown => {
 
 test('the queues of a session whose connection broke stay for switch.reconnectGrace, and take replies', () => {
   const broker = new Broker(GRACE, 0);
-  carryOut(broker, broker.disconnect(withSession(broker), 1000));
+  broker.disconnect(withSession(broker), 1000);
   assert.deepEqual(ask(broker, sent('replies', 'late')), { type: 'sent', id: { queue: 'replies', id: 0 } });
-  carryOut(broker, broker.expire(5999));
+  expire(broker, 5999);
   assert.deepEqual(names(broker), ['replies']);
-  assert.equal(broker.nextExpiry, 6000);
-  carryOut(broker, broker.expire(6000));
+  assert.equal(broker.nextExpiry(0), 6000);
+  expire(broker, 6000);
   assert.deepEqual(names(broker), []);
-  assert.equal(broker.nextExpiry, undefined);
+  assert.equal(broker.nextExpiry(0), undefined);
 });
 
 test('an owner who logs in again in time finds its queue and what came meanwhile', () => {
   const broker = new Broker(GRACE, 0);
-  carryOut(broker, broker.disconnect(withSession(broker), 1000));
+  broker.disconnect(withSession(broker), 1000);
   ask(broker, sent('replies', 'late'));
   const again = broker.connect();
   broker.decide(again, { type: 'login', token: 'owner' }, 3000);
-  carryOut(broker, broker.expire(1_000_000));
+  expire(broker, 1_000_000);
   const decision = broker.decide(again, transfer('replies'), 1_000_000);
   assert.ok(decision.type === 'answer' && decision.out.type === 'messages');
   assert.equal(decision.out.messages[0]?.payload.toString(), 'late');
@@ -75,13 +76,13 @@ test('after a restart the queues of all sessions wait switch.sessionGrace for th
   }
   broker.open(1000);
   broker.decide(broker.connect(), { type: 'login', token: 'owner' }, 50_000);
-  carryOut(broker, broker.expire(61_000));
+  expire(broker, 61_000);
   assert.deepEqual(names(broker), ['replies']);
 });
 
 test('sessions that are waited for count as sessions', () => {
   const broker = new Broker({ ...GRACE, maxSessions: 1 }, 0);
-  carryOut(broker, broker.disconnect(withSession(broker), 0));
+  broker.disconnect(withSession(broker), 0);
   const [other, same] = ['other', 'owner'].map((token) =>
     broker.decide(broker.connect(), { type: 'login', token }, 1),
   );
@@ -101,8 +102,8 @@ test('when a reply queue is gone for good, the requests for it that nobody has f
   ask(broker, transfer('service'));
   ask(broker, request('not fetched', 'replies'));
   ask(broker, request("another's", 'elsewhere'));
-  carryOut(broker, broker.disconnect(connection, 0));
-  carryOut(broker, broker.expire(5000));
+  broker.disconnect(connection, 0);
+  expire(broker, 5000);
   const left = ask(broker, transfer('service'));
   assert.ok(typeof left === 'object' && left.type === 'messages');
   assert.deepEqual(left.payloads, ['fetched', "another's"]);

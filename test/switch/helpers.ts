@@ -1,7 +1,8 @@
 import type { TestContext } from 'node:test';
-import { Broker, type BrokerLimits } from '../../src/switch/broker.ts';
+import { Broker } from '../../src/switch/broker.ts';
+import { createSwitchFront, type SwitchFrontLimits } from '../../src/switch/front.ts';
 import { SwitchHost } from '../../src/switch/host.ts';
-import { createSwitchFront } from '../../src/switch/http.ts';
+import type { BrokerLimits } from '../../src/switch/limits.ts';
 import type { Operation } from '../../src/switch/protocol.ts';
 import { type Client, connectClient } from '../helpers/client.ts';
 import { listen } from '../socket/helpers.ts';
@@ -22,6 +23,11 @@ export const LIMITS: BrokerLimits = {
   // Sessions end with their last connection, unless a test waits for them.
   reconnectGrace: 0,
   sessionGrace: 0,
+  noListener: [],
+  messageTtl: [],
+  deadLetter: '',
+  maxDeadLetters: 100,
+  allowShutdown: true,
 };
 
 const HOUR_MS = 3_600_000;
@@ -43,7 +49,7 @@ export interface TestSwitch {
 
 export async function startSwitch(
   t: TestContext,
-  overrides: Partial<BrokerLimits> = {},
+  overrides: Partial<BrokerLimits & SwitchFrontLimits> = {},
 ): Promise<TestSwitch> {
   const limits = { ...LIMITS, ...overrides };
   const now = (): number => performance.timeOrigin + performance.now();
@@ -64,10 +70,16 @@ export async function startSwitch(
       shutdowns += 1;
     },
   });
-  const frontLimits = { ...limits, maxHeaderBytes: 16 * 1024, maxTransferTimeout: HOUR_MS };
+  const frontLimits = {
+    maxHeaderBytes: 16 * 1024,
+    maxTransferTimeout: HOUR_MS,
+    maxCredit: 1000,
+    slowReaderTimeout: HOUR_MS,
+    ...limits,
+  };
   const front = createSwitchFront(host, frontLimits, (reason) => refusals.push(reason));
-  const { path } = await listen(t, () => {
-    const conversation = front();
+  const { path } = await listen(t, (peer) => {
+    const conversation = front(peer);
     const closed = conversation.closed.bind(conversation);
     return Object.assign(conversation, {
       closed: () => {

@@ -95,11 +95,24 @@ for (const [name, encoded] of [
   });
 }
 
-test('a refused reply is told, and its request acked: it would be refused again', async (t) => {
+test('a caller whose reply is refused is told so', async (t) => {
   const foreign = await startStrictSwitch(t);
   const { told } = join(t, foreign.path);
   await foreign.welcome(ONE);
   (await foreign.expect('POST /response')).answer('a message of 8 bytes is over …', 413);
-  await foreign.expect('GET /ack/service/0');
+  const substitute = await foreign.expect('POST /response/client:2815/service/0');
+  assert.match(substitute.body.toString(), /^refused: 413 a message of 8 bytes is over/);
   assert.match(told[1] ?? '', /^refused: 413 a message of 8 bytes is over/);
+  substitute.answer('[["client:2815",0]]');
+  await foreign.expect('GET /ack/service/0');
+});
+
+test('a request is acked whose caller can not even be told that the reply was refused', async (t) => {
+  const foreign = await startStrictSwitch(t);
+  join(t, foreign.path);
+  await foreign.welcome(ONE);
+  for (let count = 0; count < 2; count += 1) {
+    (await foreign.expect('POST /response')).answer('Not found: /response/client:2815/service/0', 404);
+  }
+  await foreign.expect('GET /ack/service/0');
 });

@@ -46,7 +46,7 @@ for (const [step, reach] of Object.entries(STEPS)) {
     const before = told.length;
     t.mock.timers.tick(REQUEST_TIMEOUT + TRANSFER_TIMEOUT);
     (await pauses()).end();
-    assert.match(told[before] ?? '', /^lost: no answer within (?:10|20) s$/);
+    assert.match(told[before] ?? '', /^lost: no answer to [A-Z]+ \/[a-z]+ within (?:10|20) s$/);
     await foreign.welcome();
     await toldTimes(before + 2);
   });
@@ -100,7 +100,7 @@ for (const body of [
     const { told, pauses } = join(t, foreign.path);
     (await STEPS['first transfer'](foreign)).answer(body);
     (await pauses()).end();
-    assert.match(told[0] ?? '', /^lost: the answer to transfer can't be read: /);
+    assert.match(told[0] ?? '', /^lost: the answer to POST \/transfer can't be read: /);
     await foreign.welcome();
   });
 }
@@ -110,7 +110,7 @@ test('an answer to a response that is none: the client logs in again, and does n
   const { told, pauses } = join(t, foreign.path);
   (await STEPS.response(foreign)).answer('<html>welcome</html>');
   (await pauses()).end();
-  assert.equal(told[1], "lost: the answer to send can't be read: 200 <html>welcome</html>");
+  assert.equal(told[1], "lost: the answer to POST /response can't be read: 200 <html>welcome</html>");
   for (let line = ''; !line.startsWith('GET /login'); ) {
     line = (await foreign.expect('')).line;
     assert.doesNotMatch(line, /^GET \/ack/);

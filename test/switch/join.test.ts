@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { JoinOptions } from '../../src/switch/join.ts';
 import { type HttpClient, login, startSwitch, type TestSwitch } from './helpers.ts';
-import { join, SERVICE, slow, type TestJoin } from './joined.ts';
+import { drained, join, SERVICE, slow, type TestJoin } from './joined.ts';
 
 interface Served extends TestJoin {
   readonly foreign: TestSwitch;
@@ -32,14 +32,6 @@ async function replies(caller: HttpClient, count: number): Promise<string[]> {
       return all.messages.map(([, { payload }]: [unknown, { payload: string }]) => payload);
     }
     from = Number(all.next);
-  }
-}
-
-/** Settles when nothing waits in the queue. */
-async function drained(caller: HttpClient, queue: string): Promise<void> {
-  for (;;) {
-    const { permanent_queues: queues } = JSON.parse(await caller.text('GET', '/'));
-    if (queues[queue].queue_contents.length === 0) return;
   }
 }
 
@@ -132,7 +124,7 @@ test('requests that waited before it was joined are answered', async (t) => {
   assert.deepEqual(await replies(caller, 1), ['echo early']);
 });
 
-test('a queue that somebody destroys is back after a transfer, and served though its ids begin again', async (t) => {
+test('a queue that somebody destroys is back after a transfer, and served', async (t) => {
   const { caller, foreign } = await serve(t, { timeouts: { request: 60_000, transfer: 10 } });
   for (const text of ['one', 'two']) await send(caller, text);
   await drained(caller, SERVICE);
@@ -145,6 +137,24 @@ test('a queue that somebody destroys is back after a transfer, and served though
   await send(caller, 'three');
   assert.deepEqual(await replies(caller, 3), ['echo one', 'echo two', 'echo three']);
 });
+
+for (const length of [2000, 5_000_000]) {
+  test(`an answer of ${length} bytes that is too large for the switch: the caller is told so, and others served`, async (t) => {
+    const foreign = await startSwitch(t, { maxMessageBytes: 1000 });
+    const answer = (payload: Buffer) => (`${payload}` === 'large' ? 'x'.repeat(length) : 'small');
+    const { told } = join(t, foreign.path, { answer, pause: () => Promise.resolve() });
+    const caller = await login(t, foreign.path, 'caller');
+    await caller.text('GET', '/transient/replies');
+    await caller.text('GET', `/persistent/${SERVICE}`);
+    await send(caller, 'large');
+    const [refusal = ''] = await replies(caller, 1);
+    assert.match(refusal, /^refused: 413 .* is over switch.maxMessageBytes \(1000\)/);
+    await drained(caller, SERVICE);
+    await send(caller, 'other');
+    await drained(caller, SERVICE);
+    assert.equal(told.filter((text) => text.startsWith('refused: 413 ')).length, 1);
+  });
+}
 
 test('stop leaves nothing of the session, and what comes after it in the queue', async (t) => {
   const { caller, foreign, joined } = await serve(t);

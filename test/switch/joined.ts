@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test';
 import { type JoinedQueue, type JoinOptions, joinSwitch } from '../../src/switch/join.ts';
+import type { HttpClient } from './helpers.ts';
 
 export const SERVICE = 'service';
 
@@ -39,6 +40,7 @@ export function join(t: TestContext, path: string, overrides: Partial<JoinOption
     queue: SERVICE,
     token: 'datapathd:7',
     answer: (payload) => `echo ${payload}`,
+    refusal: (reason) => `refused: ${reason}`,
     maxConcurrent: 10,
     maxAnswerBytes: 1024 * 1024,
     answerSetting: 'the.setting',
@@ -106,4 +108,12 @@ export function slow(): Slow {
     },
     finish: (payload) => waiting.get(payload)?.(),
   };
+}
+
+/** Settles when nothing waits in the queue. */
+export async function drained(caller: HttpClient, queue: string): Promise<void> {
+  for (;;) {
+    const { permanent_queues: queues } = JSON.parse(await caller.text('GET', '/'));
+    if (queues[queue].queue_contents.length === 0) return;
+  }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Broker, type BrokerLimits } from '../../src/switch/broker.ts';
+import { Broker } from '../../src/switch/broker.ts';
+import type { BrokerLimits } from '../../src/switch/limits.ts';
 import type { In } from '../../src/switch/protocol.ts';
 import { ask, contents, idsOf, outcome, sent } from './ask.ts';
 import { LIMITS } from './helpers.ts';

@@ -82,6 +82,7 @@ export class Model {
           .map(({ name }) => name);
         return { type: 'names', names: names.sort().reverse() };
       }
+      case 'subscribe':
       case 'diagnostics':
       case 'trace':
       case 'shutdown':

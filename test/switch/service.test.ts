@@ -8,6 +8,7 @@ import { type QueueService, type QueueServiceOptions, serveQueue } from '../../s
 import { JsonFailure, parseJsonBytes, writeJson } from '../../src/wire/json.ts';
 import { sampleService } from '../rpc/helpers.ts';
 import { type Held, held } from './held.ts';
+import { LIMITS as SWITCH_LIMITS } from './helpers.ts';
 
 const SERVICE = 'service';
 const REPLIES = 'replies';
@@ -28,7 +29,8 @@ function serve(
   const { host } = switched;
   const caller = switched.client();
   caller.perform({ type: 'create', queue: REPLIES, lifetime: 'transient' });
-  const options = { host, queue: SERVICE, token: 'us', answer, maxConcurrent: 10, ...overrides };
+  const refusal = (reason: string) => `refused: ${reason}`;
+  const options = { host, queue: SERVICE, token: 'us', answer, refusal, maxConcurrent: 10, ...overrides };
   const service = serveQueue(options);
   t.after(() => service.stop());
   return { ...switched, service, caller };
@@ -155,6 +157,14 @@ test('a slow request holds up none that come after it, and none is answered twic
   finish('first');
   assert.deepEqual(await repliesTo(caller), ['done second', 'done first']);
   assert.deepEqual(begun, ['first', 'second']);
+});
+
+test('a reply that is too large for the switch becomes an error, and the request is acked', async (t) => {
+  const { caller } = serve(t, () => Buffer.alloc(SWITCH_LIMITS.maxMessageBytes + 1));
+  await turn();
+  caller.perform(call('hello'));
+  const [reply = ''] = await repliesTo(caller);
+  assert.match(reply, /^refused: a message of [0-9]+ bytes is over switch\.maxMessageBytes/);
 });
 
 test('no more than maxConcurrent requests are under way, and the next begins when one is answered', async (t) => {

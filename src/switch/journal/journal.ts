@@ -162,12 +162,16 @@ export class Journal {
   }
 
   async #tryAgain(): Promise<void> {
-    const owed = this.#owed;
-    this.#owed = [];
+    let owed: Operation[] = [];
     try {
       this.#beginSegment(this.#bytes);
-      this.#append(encodeRecord(owed));
-      await this.#sync();
+      // More may be owed by the time that this is on the disk.
+      do {
+        owed = this.#owed;
+        this.#owed = [];
+        this.#append(encodeRecord(owed));
+        await this.#sync();
+      } while (this.#owed.length > 0);
       this.#trouble = undefined;
       this.#options.warn('the journal is written again');
     } catch (error) {

@@ -169,7 +169,12 @@ test('the watches of a connection that is gone are gone, and nothing more is sen
   });
   const sent: (string | Buffer)[] = [];
   const open = () =>
-    store.converse({ send: (bytes) => sent.push(bytes), unsent: 0, close: () => assert.fail('closed') });
+    store.converse({
+      send: (bytes) => sent.push(bytes),
+      unsent: 0,
+      full: false,
+      close: () => assert.fail('closed'),
+    });
   const [watcher, writer] = [open(), open()];
   watcher.push(writePacket(Operation.WATCH, 1, 0, '/a\0token\0'));
   assert.ok(watcher.next() !== undefined);

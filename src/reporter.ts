@@ -1,0 +1,19 @@
+import type { Logger } from './log.ts';
+import { limitRepeats, type RepeatLimitOptions } from './log-limit.ts';
+
+/**
+ * Logs what may repeat as often as a client likes: so many lines of one source, and then how many were left out. A source
+ * is whatever repeats on its own: a socket and a kind of trouble.
+ */
+export type Reporter = (
+  level: 'info' | 'warn' | 'error',
+  source: string,
+  fields: object,
+  text: string,
+) => void;
+
+export function createReporter(logger: Logger, limits: RepeatLimitOptions): Reporter {
+  const repeats = limitRepeats(limits);
+  return (level, source, fields, text) =>
+    repeats.log(source, (leftOut) => logger[level](leftOut === 0 ? fields : { ...fields, leftOut }, text));
+}

@@ -1,0 +1,19 @@
+import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
+import type { RpcLimits } from './answer.ts';
+import { internalError } from './call.ts';
+import { readMessage, writeAnswer } from './jsonrpc.ts';
+
+/**
+ * The answer to a request that is carried out by nobody: the reason, in the shape and with the id of the request as far as
+ * that can be read.
+ */
+export function failedAnswer(request: Buffer, reason: string, limits: RpcLimits): Buffer {
+  const answer = internalError('internal', reason);
+  const value = parseJsonBytes(request, limits);
+  const message = value instanceof JsonFailure ? undefined : readMessage(value, limits.maxBatchCalls);
+  const text =
+    message?.type === 'single' && message.request.type === 'call'
+      ? writeAnswer(message.request.version, message.request.id, answer, writeJson)
+      : writeAnswer('1.0', null, answer, writeJson);
+  return Buffer.from(text);
+}

@@ -1,0 +1,46 @@
+import type { Conversation, Peer } from '../wire/conversation.ts';
+import { detectProtocol } from '../wire/detect.ts';
+import { chooseByFirstByte, refusing } from '../wire/first-byte.ts';
+import type { SwitchHost } from './host.ts';
+import { type HttpLimits, httpConversation } from './http.ts';
+import { PushConversation, type PushLimits } from './push.ts';
+
+/** Each is a setting; the texts name it. */
+export interface SwitchFrontLimits extends HttpLimits, PushLimits {
+  /** ms that a peer may leave unread what is sent to it, before it is closed. */
+  readonly slowReaderTimeout: number;
+}
+
+/**
+ * Serves the switch on its socket: gives what starts the conversation of each new connection, in HTTP or in MessagePack,
+ * as its first byte says. `refused` is told of every request that is not carried out, with the reason as the client was
+ * told it.
+ */
+export function createSwitchFront(
+  host: SwitchHost,
+  limits: SwitchFrontLimits,
+  refused: (reason: string) => void,
+): (peer: Peer) => Conversation {
+  const choose = (firstByte: number, peer: Peer): Conversation => {
+    if (isHttp(firstByte)) return httpConversation(host, limits, refused);
+    const protocol = detectProtocol(firstByte);
+    if (protocol === 'messagepack') return new PushConversation(host, peer, limits, refused);
+    return refusing(protocol, () => {
+      const reason = whyNot(protocol, firstByte);
+      refused(reason);
+      return `${reason}\n`;
+    });
+  };
+  return (peer) => chooseByFirstByte((firstByte) => choose(firstByte, peer), limits.slowReaderTimeout);
+}
+
+const LETTERS = /[A-Za-z\r\n]/;
+
+/** A method, in whatever case, or the empty line that may come before it. */
+const isHttp = (firstByte: number): boolean => LETTERS.test(String.fromCharCode(firstByte));
+
+const whyNot = (protocol: string, firstByte: number): string =>
+  protocol === 'tls'
+    ? 'no TLS is spoken here: the socket is local'
+    : 'this socket speaks HTTP and MessagePack-RPC; no message of these begins with the byte ' +
+      `0x${firstByte.toString(16).padStart(2, '0')}`;

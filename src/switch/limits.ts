@@ -1,0 +1,52 @@
+import type { DropLimits } from './drops.ts';
+import type { Queue } from './queue.ts';
+import type { TraceLimits } from './trace.ts';
+
+/** Each is the setting `switch.<name>`. Times are in ms. */
+export interface BrokerLimits extends TraceLimits, DropLimits {
+  readonly maxNameBytes: number;
+  readonly maxMessageBytes: number;
+  readonly maxQueues: number;
+  readonly maxSessions: number;
+  readonly maxQueueMessages: number;
+  readonly maxQueueBytes: number;
+  readonly maxTransferQueues: number;
+  readonly maxTransferBytes: number;
+  readonly reconnectGrace: number;
+  readonly sessionGrace: number;
+  readonly allowShutdown: boolean;
+}
+
+/** Why a request is not carried out, as HTTP has it. */
+export interface LimitReached {
+  readonly status: 400 | 403 | 413 | 503;
+  readonly reason: string;
+}
+
+export function wrongName(
+  what: string,
+  name: string,
+  { maxNameBytes }: BrokerLimits,
+): LimitReached | undefined {
+  const bytes = Buffer.byteLength(name);
+  if (bytes <= maxNameBytes) return undefined;
+  const reason = `the name of a ${what} of ${bytes} bytes is over switch.maxNameBytes (${maxNameBytes})`;
+  return { status: 400, reason };
+}
+
+/** Why a queue can't take a payload; what is accepted and not kept yet counts. */
+export function queueFull(queue: Queue, payload: Buffer, limits: BrokerLimits): LimitReached | undefined {
+  const { maxMessageBytes, maxQueueMessages, maxQueueBytes } = limits;
+  const { length } = payload;
+  if (length > maxMessageBytes) {
+    const reason = `a message of ${length} bytes is over switch.maxMessageBytes (${maxMessageBytes})`;
+    return { status: 413, reason };
+  }
+  if (queue.expectedSize >= maxQueueMessages) {
+    const reason = `the queue ${queue.name} holds switch.maxQueueMessages (${maxQueueMessages}) messages`;
+    return { status: 503, reason };
+  }
+  if (queue.expectedBytes + length <= maxQueueBytes) return undefined;
+  const reason = `the queue ${queue.name} would hold more than switch.maxQueueBytes (${maxQueueBytes})`;
+  return { status: 503, reason };
+}

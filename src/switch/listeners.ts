@@ -1,0 +1,56 @@
+/**
+ * Who listens on which queue: a session that has asked for a queue in a transfer does, for as long as it has a connection.
+ * Between two transfers it works on what it got.
+ */
+export class Listeners {
+  readonly #byQueue = new Map<string, Set<string>>();
+  readonly #byToken = new Map<string, Set<string>>();
+  /** When the last listener of a queue left, in ms since the epoch. */
+  readonly #left = new Map<string, number>();
+
+  listen(token: string, queues: readonly string[]): void {
+    for (const queue of queues) {
+      addTo(this.#byQueue, queue, token);
+      addTo(this.#byToken, token, queue);
+      this.#left.delete(queue);
+    }
+  }
+
+  /** The session has no connection any more. */
+  leave(token: string, now: number): void {
+    for (const queue of this.#byToken.get(token) ?? []) {
+      const tokens = this.#byQueue.get(queue);
+      tokens?.delete(token);
+      if (tokens?.size !== 0) continue;
+      this.#byQueue.delete(queue);
+      this.#left.set(queue, now);
+    }
+    this.#byToken.delete(token);
+  }
+
+  /** The queue is gone: who still asks for it is noted again when it does. */
+  forget(queue: string): void {
+    for (const token of this.#byQueue.get(queue) ?? []) this.#byToken.get(token)?.delete(queue);
+    this.#byQueue.delete(queue);
+    this.#left.delete(queue);
+  }
+
+  of(queue: string): readonly string[] {
+    return [...(this.#byQueue.get(queue) ?? [])];
+  }
+
+  has(queue: string): boolean {
+    return this.#byQueue.has(queue);
+  }
+
+  /** Since when nobody listens; `undefined`: somebody does, or nobody ever did. */
+  leftAt(queue: string): number | undefined {
+    return this.#left.get(queue);
+  }
+}
+
+function addTo(map: Map<string, Set<string>>, key: string, value: string): void {
+  const set = map.get(key);
+  if (set === undefined) map.set(key, new Set([value]));
+  else set.add(value);
+}

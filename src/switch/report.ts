@@ -1,0 +1,55 @@
+import type { Listeners } from './listeners.ts';
+import type { Diagnostics, QueueReport } from './protocol.ts';
+import type { Queue } from './queue.ts';
+import type { Queues } from './queues.ts';
+import { LISTENING } from './waiting.ts';
+
+/** What waits where, as `GET /` tells it. Times are in ms since the epoch. */
+export function diagnosticsOf(queues: Queues, started: number, now: number): Diagnostics {
+  const sorted = [...queues.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    uptime: now - started,
+    started,
+    persistent: sorted.filter(({ owner }) => owner === undefined).map((queue) => report(queue, now)),
+    transient: sorted.filter(({ owner }) => owner !== undefined).map((queue) => report(queue, now)),
+  };
+}
+
+const report = (queue: Queue, now: number): QueueReport => ({
+  name: queue.name,
+  nextTransfer: queue.nextTransfer === LISTENING ? now : queue.nextTransfer,
+  messages: queue.newestFirst(),
+});
+
+/** A queue with requests that wait though nobody listens. */
+export interface Unattended {
+  readonly queue: string;
+  readonly waiting: number;
+  /** When the oldest came: ms since the epoch. */
+  readonly oldest: number;
+  /** The senders, each once. */
+  readonly callers: readonly string[];
+}
+
+/** So many messages of a queue are looked at for their senders. */
+const LOOKED_AT = 100;
+
+export function unattendedQueues(queues: Queues, listeners: Listeners): Unattended[] {
+  return [...queues.all()].flatMap((queue): Unattended[] => {
+    // Reply queues have owners, who fetch when they will.
+    if (queue.owner !== undefined || queue.size === 0 || listeners.has(queue.name)) return [];
+    const first = queue.block(Number.NEGATIVE_INFINITY, LOOKED_AT);
+    const [oldest] = first;
+    if (oldest === undefined) return [];
+    const callers = [...new Set(first.map(({ origin }) => origin))];
+    return [{ queue: queue.name, waiting: queue.size, oldest: oldest.time, callers }];
+  });
+}
+
+/** The names that begin with a prefix, as xapi's switch orders them; `alive`: of queues on which somebody ever listened. */
+export const queueNames = (queues: Queues, prefix: string, alive: boolean): string[] =>
+  [...queues.all()]
+    .filter(({ name, nextTransfer }) => name.startsWith(prefix) && !(alive && nextTransfer === undefined))
+    .map(({ name }) => name)
+    .sort()
+    .reverse();

@@ -1,0 +1,67 @@
+import { type Conversation, farewell, type Reply } from './conversation.ts';
+
+/** A conversation whose protocol is chosen by its first byte. `patience` is as in `Conversation`. */
+export const chooseByFirstByte = (
+  choose: (firstByte: number) => Conversation,
+  patience?: number,
+): Conversation => new Choosing(choose, patience);
+
+class Choosing implements Conversation {
+  readonly patience?: number;
+  readonly #choose: (firstByte: number) => Conversation;
+  #chosen: Conversation | undefined;
+
+  constructor(choose: (firstByte: number) => Conversation, patience: number | undefined) {
+    this.#choose = choose;
+    if (patience !== undefined) this.patience = patience;
+  }
+
+  get protocol(): string {
+    return this.#chosen?.protocol ?? 'none';
+  }
+
+  get begun(): boolean {
+    return this.#chosen?.begun ?? false;
+  }
+
+  push(chunk: Buffer): void {
+    const [first] = chunk;
+    if (first === undefined) return;
+    this.#chosen ??= this.#choose(first);
+    this.#chosen.push(chunk);
+  }
+
+  next(): Reply | Promise<Reply> | undefined {
+    return this.#chosen?.next();
+  }
+
+  end(): void {
+    this.#chosen?.end();
+  }
+
+  timedOut(): Reply {
+    return this.#chosen?.timedOut() ?? farewell('');
+  }
+
+  closed(): void {
+    this.#chosen?.closed();
+  }
+}
+
+/** Gives the text as the only answer, and the close. */
+export function refusing(protocol: string, text: () => string): Conversation {
+  let said = false;
+  return {
+    protocol,
+    begun: false,
+    push: () => {},
+    next: () => {
+      if (said) return undefined;
+      said = true;
+      return farewell(text());
+    },
+    end: () => {},
+    timedOut: () => farewell(''),
+    closed: () => {},
+  };
+}
