@@ -148,7 +148,7 @@ const SECONDS = /^-?[0-9.]{1,40}(?:e[+-]?[0-9]{1,3})?$/;
 function readTimeout(seconds: Value | undefined, maxTimeout: number): number | undefined {
   if (typeof seconds !== 'number' && typeof seconds !== 'bigint') return undefined;
   if (Number.isNaN(seconds)) return undefined;
-  return Math.min(Math.max(0, Math.round(Number(seconds) * 1000)), maxTimeout);
+  return Math.min(Math.max(0, Math.round(Number(seconds) * 1e6) / 1e3), maxTimeout);
 }
 
 /** `{"from":"<id>","timeout":<seconds>,"queues":[…]}`; `from` may be a number, null or absent. */
