@@ -18,6 +18,7 @@ import { type DurableSwitch, type DurableSwitchOptions, openDurableSwitch } from
 import { USUAL_TIMEOUTS } from './switch/foreign-session.ts';
 import { createSwitchFront } from './switch/front.ts';
 import { type JoinedQueue, joinSwitch } from './switch/join.ts';
+import { createPolicy } from './switch/policy.ts';
 import { type QueueService, type QueueServiceOptions, serveQueue } from './switch/service.ts';
 import { httpResponse } from './wire/http-response.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from './wire/json.ts';
@@ -210,6 +211,7 @@ class House {
       journal: this.#journalOptions(),
       now,
       shutdown,
+      policy: createPolicy(limits.policy, process.getuid?.() ?? 0),
       failureAnswer: (request, reason) => failedAnswer(request, reason, this.#rpcLimits()),
     });
     this.#switch = durable;

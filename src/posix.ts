@@ -1,4 +1,5 @@
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { constants as osConstants } from 'node:os';
 import { getSystemErrorMessage } from 'node:util';
 import koffi from 'koffi';
@@ -51,6 +52,27 @@ function readPid(fd: number): string {
   const bytes = Buffer.alloc(32);
   const text = bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0)).trim();
   return /^[0-9]{1,10}$/.test(text) ? text : 'unknown';
+}
+
+const getsockopt = libc.func(
+  'int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)',
+);
+
+/** socket(7). */
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+/** `struct ucred`: unix(7): pid, uid and gid, 32 bits each. */
+const UCRED_BYTES = 12;
+
+/** Who is at the other end of a Unix socket, as it was when the connection was made; `undefined`: it is closed already. */
+export function peerIdentity(socket: Socket): { pid: number; uid: number; gid: number } | undefined {
+  // Node keeps the descriptor in a field that its types don't know.
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const fd = typeof handle === 'object' && handle !== null && 'fd' in handle ? handle.fd : undefined;
+  if (typeof fd !== 'number' || fd < 0) return undefined;
+  const ucred = Buffer.alloc(UCRED_BYTES);
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ucred, [UCRED_BYTES]) !== 0) return undefined;
+  return { pid: ucred.readInt32LE(0), uid: ucred.readUInt32LE(4), gid: ucred.readUInt32LE(8) };
 }
 
 /** How many files the process may have open: the soft limit, which Node raises to the hard one when it starts. */

@@ -1,5 +1,5 @@
 import { type Config, ConfigError } from './config.ts';
-import { groupId, openFileLimit } from './posix.ts';
+import { groupId, openFileLimit, peerIdentity } from './posix.ts';
 import type { Reporter } from './reporter.ts';
 import { type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
 
@@ -43,6 +43,7 @@ export class Sockets {
       refused: () =>
         this.#report('warn', `${path} full`, { socket: path }, `a connection was refused: ${reason}`),
       start,
+      identify: peerIdentity,
     });
     this.#listening.push(socket);
     return socket;

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer, Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { groupId, lockFile, openFileLimit } from '../src/posix.ts';
+import { groupId, lockFile, openFileLimit, peerIdentity } from '../src/posix.ts';
 import { runProgram } from './helpers/programs.ts';
 import { tempDirectory } from './helpers/temp.ts';
 
@@ -158,4 +159,24 @@ test('what is no group has no number', () => {
   ]) {
     assert.equal(groupId(group), undefined, group);
   }
+});
+
+test('the kernel tells who is at the other end of a Unix socket', async (t) => {
+  const path = join(tempDirectory(t), 'socket');
+  const told = Promise.withResolvers<ReturnType<typeof peerIdentity>>();
+  const server = createServer((socket) => {
+    told.resolve(peerIdentity(socket));
+    socket.destroy();
+  }).listen(path);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  // socat is another process: its pid is not ours.
+  const client = spawn('socat', ['-u', `UNIX-CONNECT:${path}`, 'STDOUT'], { stdio: 'ignore' });
+  assert.deepEqual(await told.promise, { pid: client.pid, uid: process.getuid?.(), gid: process.getgid?.() });
+});
+
+test('of a socket that is closed nothing is told', async (t) => {
+  const socket = new Socket();
+  t.after(() => socket.destroy());
+  assert.equal(peerIdentity(socket), undefined);
 });

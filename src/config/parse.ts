@@ -14,9 +14,16 @@ import {
   parseStorePath,
   parseText,
 } from './formats.ts';
-import type { QueueRule, Setting } from './setting.ts';
+import { parsePolicy } from './policy.ts';
+import type { PolicySetting, QueueRule, Setting } from './setting.ts';
 
-export type SettingValue = string | number | boolean | readonly string[] | readonly QueueRule[];
+export type SettingValue =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  | readonly QueueRule[]
+  | readonly PolicySetting[];
 
 /** The smallest number, in bytes or ms where it has a unit: nothing works with less, unless the setting says so. */
 const LEAST = 1;
@@ -40,6 +47,8 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed<SettingValu
       return parseListenerRules(raw);
     case 'duration-rules':
       return parseDurationRules(raw);
+    case 'policy-rules':
+      return parsePolicy(raw);
     case 'choice':
       return parseChoice(raw, setting.choices);
     case 'queue':

@@ -104,6 +104,10 @@ function shownValue({ setting }: NamedSetting, value: unknown): string {
     return `"${value.toString(8).padStart(4, '0')}"`;
   if (setting.format === 'duration' && typeof value === 'number') return `"${withUnit(value, DURATIONS)}"`;
   if (setting.format === 'size' && typeof value === 'number') return `"${withUnit(value, SIZES)}"`;
+  // JSON in a text, as flags and the environment give it.
+  if (setting.format === 'policy-rules' && Array.isArray(value) && value.length > 0) {
+    return tomlValue(JSON.stringify(value));
+  }
   if (isRules(setting, value)) {
     return tomlValue(value.map(({ queue, time }) => `${queue}=${ruleTime(time)}`).join(','));
   }
@@ -161,6 +165,7 @@ const KINDS = {
   'store-path': 'path in xenstore',
   'listener-rules': 'tables with `queue` and `policy`',
   'duration-rules': 'tables with `queue` and `after`',
+  'policy-rules': 'tables with `uid`, `gid`, `queue` and `allow`',
 } as const;
 
 function wrap(text: string, width: number): string[] {

@@ -1,4 +1,4 @@
-import type { QueueRule, Setting } from './setting.ts';
+import type { PolicySetting, QueueRule, Setting } from './setting.ts';
 
 /** The settings by section, in the order in which they are shown. */
 export const SCHEMA = {
@@ -104,6 +104,11 @@ export const SCHEMA = {
       format: 'duration',
       default: '30s',
     },
+    maxWaitingTransfers: {
+      doc: 'Transfers of one session that wait at the same time, its subscriptions to queues among them.',
+      format: 'count',
+      default: 1000,
+    },
     maxTransferTimeout: {
       doc: 'The longest time that a transfer waits, whatever it asks for.',
       format: 'duration',
@@ -140,6 +145,11 @@ export const SCHEMA = {
       doc: 'Messages in the queue of the dropped ones; the oldest go for new ones.',
       format: 'count',
       default: 1000,
+    },
+    policy: {
+      doc: "Who but root and the daemon's own user may do what on the switch. Tables [[switch.policy]] with uid or gid, or both, numbers that the kernel tells of the peer; queue, in which * stands for any characters, by default all; and allow, a list of send, receive, create, destroy, observe, shutdown. Who has no rule may not connect.",
+      format: 'policy-rules',
+      default: [],
     },
     allowShutdown: {
       doc: 'Whether a client of the switch may end the daemon.',
@@ -287,11 +297,13 @@ type ValueOf<S> = S extends { readonly format: 'choice'; readonly choices: reado
     ? number
     : S extends { readonly format: 'listener-rules' | 'duration-rules' }
       ? readonly QueueRule[]
-      : S extends { readonly format: 'flag' }
-        ? boolean
-        : S extends { readonly format: 'domains' }
-          ? readonly string[]
-          : string;
+      : S extends { readonly format: 'policy-rules' }
+        ? readonly PolicySetting[]
+        : S extends { readonly format: 'flag' }
+          ? boolean
+          : S extends { readonly format: 'domains' }
+            ? readonly string[]
+            : string;
 
 type Schema = typeof SCHEMA;
 

@@ -17,7 +17,19 @@ export type Setting = {
   | { readonly format: 'domains'; readonly default: readonly string[] }
   | { readonly format: 'choice'; readonly default: string; readonly choices: readonly string[] }
   | { readonly format: 'listener-rules' | 'duration-rules'; readonly default: readonly QueueRule[] }
+  | { readonly format: 'policy-rules'; readonly default: readonly PolicySetting[] }
 );
+
+/** What may be allowed. */
+export const ACTIONS = ['send', 'receive', 'create', 'destroy', 'observe', 'shutdown'] as const;
+
+/** Allows actions on the queues that a pattern names to the peers of a uid or a gid, or of both. */
+export interface PolicySetting {
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly queue: string;
+  readonly allow: readonly (typeof ACTIONS)[number][];
+}
 
 /** A time for the queues that a pattern names, in which `*` stands for any characters. The first that matches holds. */
 export interface QueueRule {

@@ -1,3 +1,5 @@
+import { writeMeasuredJson } from '../wire/json.ts';
+import { measured, NO_TEXT, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
 import { type Answer, internalError } from './call.ts';
 import { type Id, type Message, type Request, readMessage, type Version, writeAnswer } from './jsonrpc.ts';
@@ -19,27 +21,40 @@ export type Refused = (protocol: string, reason: string) => void;
  * Answers one JSON-RPC message, a request or a batch, with the text of its answer, without a line break at the end.
  * Empty: nothing is to be answered. Never rejects.
  */
-export type AnswerText = (value: Value) => string | Promise<string>;
+export type AnswerText = (value: Value) => Utf8Text | Promise<Utf8Text>;
 
 /** `writeResult` gives the JSON of a result. */
 export function jsonAnswers(
   service: Service,
   limits: RpcLimits,
   writeResult: (value: Value) => string,
+): (value: Value) => string | Promise<string> {
+  const answer = measuredAnswers(service, limits, (value) => measured(writeResult(value)));
+  return (value) => {
+    const written = answer(value);
+    return written instanceof Promise ? written.then(({ text }) => text) : written.text;
+  };
+}
+
+/** The same for those who frame the text: it comes with its length. */
+export function measuredAnswers(
+  service: Service,
+  limits: RpcLimits,
+  writeResult: (value: Value) => Utf8Text,
 ): AnswerText {
-  const write = (version: Version, id: Id, answer: Answer): string => {
-    const text = writeAnswer(version, id, answer, writeResult);
-    if (fits(text, limits.maxAnswerBytes)) return text;
+  const write = (version: Version, id: Id, answer: Answer): Utf8Text => {
+    const written = writeAnswer(version, id, answer, writeResult);
+    if (written.bytes <= limits.maxAnswerBytes) return written;
     return writeAnswer(version, id, tooLarge(limits.maxAnswerBytes), writeResult);
   };
 
-  const single = (request: Request): string | Promise<string> => {
+  const single = (request: Request): Utf8Text | Promise<Utf8Text> => {
     switch (request.type) {
       case 'invalid':
         return writeAnswer(request.version, request.id, request.answer, writeResult);
       case 'notification': {
         const answer = service.call(request.call);
-        return answer instanceof Promise ? answer.then(() => '') : '';
+        return answer instanceof Promise ? answer.then(() => NO_TEXT) : NO_TEXT;
       }
       case 'call': {
         const { version, id } = request;
@@ -51,17 +66,19 @@ export function jsonAnswers(
     }
   };
 
-  const batch = async (requests: readonly Request[]): Promise<string> => {
-    const answers: string[] = [];
+  const batch = async (requests: readonly Request[]): Promise<Utf8Text> => {
+    const texts: string[] = [];
     let bytes = 0;
     for (const request of requests) {
       // One after the other, so that what a batch may hold in memory at once has a bound.
       const answer = bytes > limits.maxAnswerBytes ? refuse(request, limits) : await single(request);
-      if (answer === '') continue;
-      bytes += Buffer.byteLength(answer);
-      answers.push(answer);
+      if (answer.bytes === 0) continue;
+      bytes += answer.bytes;
+      texts.push(answer.text);
     }
-    return answers.length === 0 ? '' : `[${answers.join(',')}]`;
+    if (texts.length === 0) return NO_TEXT;
+    // With a comma between two, and the brackets.
+    return { text: `[${texts.join(',')}]`, bytes: bytes + texts.length + 1 };
   };
 
   return (value) => {
@@ -72,17 +89,13 @@ export function jsonAnswers(
 
 /** The text that answers what could not be read as JSON: 1.0's shape with a null id. */
 export const unreadable = (reason: string): string =>
-  writeAnswer('1.0', null, internalError('parse', reason), (value) => JSON.stringify(value));
+  writeAnswer('1.0', null, internalError('parse', reason), writeMeasuredJson).text;
 
 const tooLarge = (maxAnswerBytes: number): Answer =>
   internalError('internal', `the answer is larger than sockets.maxAnswerBytes (${maxAnswerBytes}) allows`);
 
 /** A call of a batch whose answers are too large already: it is answered, and not made. */
-function refuse(request: Request, limits: RpcLimits): string {
-  if (request.type === 'notification') return '';
-  return writeAnswer(request.version, request.id, tooLarge(limits.maxAnswerBytes), JSON.stringify);
+function refuse(request: Request, limits: RpcLimits): Utf8Text {
+  if (request.type === 'notification') return NO_TEXT;
+  return writeAnswer(request.version, request.id, tooLarge(limits.maxAnswerBytes), writeMeasuredJson);
 }
-
-/** Counted only when it can matter: a character of UTF-16 is at most three bytes of UTF-8. */
-export const fits = (text: string, maxBytes: number): boolean =>
-  text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes;

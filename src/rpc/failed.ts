@@ -1,4 +1,4 @@
-import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
+import { JsonFailure, parseJsonBytes, writeMeasuredJson } from '../wire/json.ts';
 import type { RpcLimits } from './answer.ts';
 import { internalError } from './call.ts';
 import { readMessage, writeAnswer } from './jsonrpc.ts';
@@ -11,9 +11,9 @@ export function failedAnswer(request: Buffer, reason: string, limits: RpcLimits)
   const answer = internalError('internal', reason);
   const value = parseJsonBytes(request, limits);
   const message = value instanceof JsonFailure ? undefined : readMessage(value, limits.maxBatchCalls);
-  const text =
+  const { text } =
     message?.type === 'single' && message.request.type === 'call'
-      ? writeAnswer(message.request.version, message.request.id, answer, writeJson)
-      : writeAnswer('1.0', null, answer, writeJson);
+      ? writeAnswer(message.request.version, message.request.id, answer, writeMeasuredJson)
+      : writeAnswer('1.0', null, answer, writeMeasuredJson);
   return Buffer.from(text);
 }

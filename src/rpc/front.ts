@@ -2,12 +2,13 @@ import { type Conversation, farewell, type Peer, reply } from '../wire/conversat
 import { converse } from '../wire/converse.ts';
 import { detectProtocol } from '../wire/detect.ts';
 import { chooseByFirstByte, refusing as refusingWith } from '../wire/first-byte.ts';
-import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
+import { JsonFailure, jsonParser, writeMeasuredJson } from '../wire/json.ts';
 import { JsonTextReader } from '../wire/json-reader.ts';
 import { Length16Reader, writeLength16 } from '../wire/length16.ts';
 import { MessagePackReader } from '../wire/messagepack.ts';
+import { measured, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
-import { type AnswerText, jsonAnswers, type Refused, type RpcLimits, unreadable } from './answer.ts';
+import { type AnswerText, measuredAnswers, type Refused, type RpcLimits, unreadable } from './answer.ts';
 import { keeping } from './encode.ts';
 import { httpTalk } from './http.ts';
 import { messagePackAnswers, unreadableMessagePack } from './messagepack-rpc.ts';
@@ -17,6 +18,7 @@ import { writeXmlValue } from './xmlrpc.ts';
 /** What the protocols of one queue share. */
 interface Front {
   readonly limits: RpcLimits;
+  readonly parseJson: (bytes: Buffer) => Value | JsonFailure;
   readonly answerJson: AnswerText;
   readonly answerMessagePack: (message: Value) => Buffer | Promise<Buffer>;
   readonly writeXml: (value: Value) => string;
@@ -37,7 +39,8 @@ export function createRpcFront(
     limits,
     service,
     refused,
-    answerJson: jsonAnswers(service, limits, keeping(writeJson)),
+    parseJson: jsonParser(limits),
+    answerJson: measuredAnswers(service, limits, keeping(writeMeasuredJson)),
     answerMessagePack: messagePackAnswers(service, limits.maxAnswerBytes),
     writeXml: keeping(writeXmlValue),
   };
@@ -69,15 +72,16 @@ function choose(firstByte: number, front: Front): Conversation {
   }
 }
 
-const line = (text: string): string => (text === '' ? '' : `${text}\n`);
+const line = (text: Utf8Text): string => (text.bytes === 0 ? '' : `${text.text}\n`);
+const framed = (text: Utf8Text): string => (text.bytes === 0 ? '' : writeLength16(text));
 
 const replying = <Text>(text: Text | Promise<Text>, write: (text: Text) => string | Buffer) =>
   text instanceof Promise ? text.then((settled) => reply(write(settled))) : reply(write(text));
 
 /** The text of a refusal, which is noted. */
-function refuse({ refused }: Front, protocol: string, reason: string): string {
+function refuse({ refused }: Front, protocol: string, reason: string): Utf8Text {
   refused(protocol, reason);
-  return unreadable(reason);
+  return measured(unreadable(reason));
 }
 
 const jsonConversation = (front: Front): Conversation =>
@@ -92,18 +96,18 @@ const jsonConversation = (front: Front): Conversation =>
   });
 
 const length16Conversation = (front: Front): Conversation => {
-  const { limits, answerJson } = front;
-  const framed = (text: string): string => (text === '' ? '' : writeLength16(text));
+  const { limits, parseJson, answerJson } = front;
+  const refused = (reason: string): string => framed(refuse(front, 'length16', reason));
   return converse({
     protocol: 'length16',
     reader: new Length16Reader(limits),
     answer: (body) => {
-      const value = parseJsonBytes(body, limits);
+      const value = parseJson(body);
       return value instanceof JsonFailure
-        ? reply(framed(refuse(front, 'length16', value.reason)))
+        ? reply(refused(value.reason))
         : replying(answerJson(value), framed);
     },
-    fault: ({ reason }) => farewell(framed(refuse(front, 'length16', reason))),
+    fault: ({ reason }) => farewell(refused(reason)),
   });
 };
 

@@ -1,10 +1,11 @@
 import { farewell, type Reply, reply } from '../wire/conversation.ts';
 import type { Talk } from '../wire/converse.ts';
 import { createHttpReader, HttpFault, type HttpMessage, type HttpRequest } from '../wire/http.ts';
-import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
-import { JsonFailure, parseJsonBytes } from '../wire/json.ts';
+import { HTTP_CONTINUE, httpText } from '../wire/http-response.ts';
+import { JsonFailure } from '../wire/json.ts';
+import { measured, NO_TEXT, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
-import { type AnswerText, fits, type Refused, type RpcLimits, unreadable } from './answer.ts';
+import { type AnswerText, type Refused, type RpcLimits, unreadable } from './answer.ts';
 import { type Answer, internalError } from './call.ts';
 import type { Service } from './service.ts';
 import { readXmlCall, writeXmlAnswer, writeXmlFault, XmlFailure } from './xmlrpc.ts';
@@ -20,6 +21,7 @@ const LESS_THAN = 0x3c;
 export interface HttpService {
   readonly service: Service;
   readonly limits: RpcLimits;
+  readonly parseJson: (bytes: Buffer) => Value | JsonFailure;
   readonly answerJson: AnswerText;
   /** The XML of a result. */
   readonly writeXml: (value: Value) => string;
@@ -28,15 +30,15 @@ export interface HttpService {
 
 /** RPC over HTTP/1.1: JSON-RPC or XML-RPC by POST to any path, and a word on what this is by GET. */
 export function httpTalk(options: HttpService): Talk<HttpMessage> {
-  const { service, limits, answerJson, writeXml, refused } = options;
+  const { service, limits, parseJson, answerJson, writeXml, refused } = options;
 
   const respond = (
     { keepAlive }: HttpRequest,
     status: number,
     type: string | undefined,
-    body: string,
+    body: Utf8Text,
   ): Reply => {
-    const bytes = httpResponse(status, type, body, keepAlive);
+    const bytes = httpText(status, type, body, keepAlive);
     return keepAlive ? reply(bytes) : farewell(bytes);
   };
 
@@ -44,30 +46,30 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
     isXml(request) ? postXml(request) : postJson(request);
 
   const postJson = (request: HttpRequest): Reply | Promise<Reply> => {
-    const value = parseJsonBytes(request.body, limits);
+    const value = parseJson(request.body);
     if (value instanceof JsonFailure) {
       refused('http', value.reason);
-      return badRequest(JSON_TYPE, unreadable(value.reason));
+      return badRequest(JSON_TYPE, measured(unreadable(value.reason)));
     }
-    const text = answerJson(value);
-    const send = (settled: string): Reply =>
-      settled === ''
-        ? respond(request, 204, undefined, '')
-        : respond(request, 200, JSON_TYPE, `${settled}\n`);
-    return text instanceof Promise ? text.then(send) : send(text);
+    const answer = answerJson(value);
+    const send = ({ text, bytes }: Utf8Text): Reply =>
+      bytes === 0
+        ? respond(request, 204, undefined, NO_TEXT)
+        : respond(request, 200, JSON_TYPE, { text: `${text}\n`, bytes: bytes + 1 });
+    return answer instanceof Promise ? answer.then(send) : send(answer);
   };
 
   const postXml = (request: HttpRequest): Reply | Promise<Reply> => {
     const call = readXmlCall(request.body, limits);
     if (call instanceof XmlFailure) {
       refused('http', call.reason);
-      const fault = writeXmlFault(XML_PARSE_ERROR, call.reason);
+      const fault = measured(writeXmlFault(XML_PARSE_ERROR, call.reason));
       // Python's client shows a fault only when it comes with a 200.
       return call.kind === 'refused' ? badRequest(XML_TYPE, fault) : respond(request, 200, XML_TYPE, fault);
     }
     const send = (answer: Answer): Reply => {
-      const text = writeXmlAnswer(answer, writeXml);
-      return fits(text, limits.maxAnswerBytes)
+      const text = measured(writeXmlAnswer(answer, writeXml));
+      return text.bytes <= limits.maxAnswerBytes
         ? respond(request, 200, XML_TYPE, text)
         : send(
             internalError(
@@ -93,16 +95,16 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
       if (message.method !== 'GET') {
         // A client that sent HEAD would take a body for the next answer: RFC 9110, section 9.3.2.
         const text = message.method === 'HEAD' ? '' : `${message.method}: expected POST or GET\n`;
-        return respond(message, 405, TEXT_TYPE, text);
+        return respond(message, 405, TEXT_TYPE, measured(text));
       }
       return message.target === '/'
-        ? respond(message, 200, TEXT_TYPE, about(service.queue))
-        : respond(message, 404, TEXT_TYPE, `Not found: ${message.target}\n`);
+        ? respond(message, 200, TEXT_TYPE, measured(about(service.queue)))
+        : respond(message, 404, TEXT_TYPE, measured(`Not found: ${message.target}\n`));
     },
     fault: (fault) => {
       refused('http', fault.reason);
       const status = fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
-      return farewell(httpResponse(status, TEXT_TYPE, `${fault.reason}\n`, false));
+      return farewell(httpText(status, TEXT_TYPE, measured(`${fault.reason}\n`), false));
     },
   };
 }
@@ -110,7 +112,7 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
 const REQUEST_TIMEOUT = 408;
 const XML_PARSE_ERROR = -32700;
 
-const badRequest = (type: string, body: string): Reply => farewell(httpResponse(400, type, body, false));
+const badRequest = (type: string, body: Utf8Text): Reply => farewell(httpText(400, type, body, false));
 
 function isXml({ contentType, body }: HttpRequest): boolean {
   return (

@@ -1,3 +1,4 @@
+import { measured, surplus, type Utf8Text } from '../wire/utf8-text.ts';
 import { isStruct, type Struct, type Value } from '../wire/value.ts';
 import { type Answer, type Call, type CallError, type EnvelopeError, internalError } from './call.ts';
 import { describe } from './validate.ts';
@@ -88,20 +89,34 @@ export function writeAnswer(
   version: Version,
   id: Id,
   answer: Answer,
-  writeResult: (value: Value) => string,
-): string {
+  writeResult: (value: Value) => Utf8Text,
+): Utf8Text {
   const idText = typeof id === 'string' ? JSON.stringify(id) : String(id);
-  if (version === '1.0') {
-    return answer.type === 'result'
-      ? `{"result":${writeResult(answer.result)},"error":null,"id":${idText}}`
-      : `{"result":null,"error":${writeResult(answer.error.variant)},"id":${idText}}`;
-  }
-  return answer.type === 'result'
-    ? `{"jsonrpc":"2.0","result":${writeResult(answer.result)},"id":${idText}}`
-    : `{"jsonrpc":"2.0","error":${writeError(answer.error, writeResult)},"id":${idText}}`;
+  const idSurplus = typeof id === 'string' ? surplus(measured(idText)) : 0;
+  const content =
+    answer.type === 'result' ? writeResult(answer.result) : writeError(version, answer.error, writeResult);
+  const text = envelope(version, answer.type, content.text, idText);
+  return { text, bytes: text.length + surplus(content) + idSurplus };
 }
 
-const writeError = (error: CallError, writeValue: (value: Value) => string): string =>
-  `{"code":${codeOf(error)},"message":${JSON.stringify(error.message)},"data":${writeValue(error.variant)}}`;
+/** All that stands around the two texts is ASCII. */
+function envelope(version: Version, type: Answer['type'], content: string, id: string): string {
+  if (version === '1.0') {
+    return type === 'result'
+      ? `{"result":${content},"error":null,"id":${id}}`
+      : `{"result":null,"error":${content},"id":${id}}`;
+  }
+  return type === 'result'
+    ? `{"jsonrpc":"2.0","result":${content},"id":${id}}`
+    : `{"jsonrpc":"2.0","error":${content},"id":${id}}`;
+}
+
+function writeError(version: Version, error: CallError, writeValue: (value: Value) => Utf8Text): Utf8Text {
+  const variant = writeValue(error.variant);
+  if (version === '1.0') return variant;
+  return measured(
+    `{"code":${codeOf(error)},"message":${JSON.stringify(error.message)},"data":${variant.text}}`,
+  );
+}
 
 const codeOf = (error: CallError): number => (error.kind === 'interface' ? error.code : CODES[error.kind]);

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Conversation, Peer, Reply } from '../wire/conversation.ts';
+import type { Conversation, Peer, PeerIdentity, Reply } from '../wire/conversation.ts';
 
 export interface ConnectionLimits {
   /** ms within which a request that has begun must be whole. */
@@ -68,6 +68,7 @@ export class Connection {
     limits: ConnectionLimits,
     counters: ConnectionCounters,
     gone: (connection: Connection) => void,
+    identity: PeerIdentity | undefined,
   ) {
     this.#socket = socket;
     this.#limits = limits;
@@ -75,6 +76,7 @@ export class Connection {
     this.#gone = gone;
     const isHeld = (): boolean => this.#held();
     this.#conversation = start({
+      identity,
       send: (bytes) => this.#send(bytes),
       get unsent() {
         return socket.writableLength;
@@ -181,7 +183,9 @@ export class Connection {
 
   #add(bytes: string | Buffer): void {
     if (bytes.length === 0 || this.#state === 'closing') return;
-    this.#pending.push(bytes);
+    // A list of one, which it mostly stays, takes less made so than pushed to.
+    if (this.#pending.length === 0) this.#pending = [bytes];
+    else this.#pending.push(bytes);
     this.#pendingBytes += bytes.length;
     if (this.#pendingBytes > WRITE_BYTES) this.#flush();
   }

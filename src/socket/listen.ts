@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, lstatSync, rmSync } from 'node:fs';
 import { createConnection, type Server, type Socket } from 'node:net';
 import ipc from 'node-ipc';
-import type { Conversation, Peer } from '../wire/conversation.ts';
+import type { Conversation, Peer, PeerIdentity } from '../wire/conversation.ts';
 import { Connection, type ConnectionCounters, type ConnectionLimits, newCounters } from './connection.ts';
 
 /** How many connections all sockets together hold now, and may hold. */
@@ -24,6 +24,8 @@ export interface SocketOptions {
   readonly start: (peer: Peer) => Conversation;
   /** Told of each connection that was refused. */
   readonly refused: () => void;
+  /** Asks who is at the other end. Absent: nobody wants to know. */
+  readonly identify?: ((socket: Socket) => PeerIdentity | undefined) | undefined;
 }
 
 /** A socket that listens. */
@@ -85,7 +87,7 @@ class Listening implements ListeningSocket {
   }
 
   accept(socket: Socket): void {
-    const { budget, refusal, refused, start, limits } = this.#options;
+    const { budget, refusal, refused, start, limits, identify } = this.#options;
     if (budget.open >= budget.max) {
       this.counters.refused += 1;
       socket.on('error', () => socket.destroy());
@@ -102,7 +104,7 @@ class Listening implements ListeningSocket {
       this.#connections.delete(connection);
       this.#settle();
     };
-    this.#connections.add(new Connection(socket, start, limits, this.counters, gone));
+    this.#connections.add(new Connection(socket, start, limits, this.counters, gone, identify?.(socket)));
   }
 
   stopListening(): void {
@@ -124,7 +126,7 @@ class Listening implements ListeningSocket {
   }
 }
 
-/** Binds through node-ipc, in raw mode: it hands over each connection's plain socket and reads nothing into it. */
+/** Binds through node-ipc, in raw mode: it hands over each connection's plain socket, and looks at no byte itself. */
 function serve(path: string, mode: number, accept: (socket: Socket) => void): Promise<Server> {
   const { promise, resolve, reject } = Promise.withResolvers<Server>();
   // One instance a socket, as each holds one server.
@@ -143,8 +145,9 @@ function serve(path: string, mode: number, accept: (socket: Socket) => void): Pr
   });
   instance.server.on('error', reject);
   instance.server.on('connect', (socket: Socket) => {
-    // node-ipc publishes each chunk to its own subscribers, of which there are none.
-    socket.removeAllListeners('data');
+    // node-ipc would publish each chunk to subscribers of its own, of which there are none: it costs time and is taken
+    // off. Not by `removeAllListeners`, after which Node finds the socket's other listeners in a slower way.
+    for (const listener of socket.listeners('data')) socket.off('data', listener as () => void);
     accept(socket);
   });
   // The file's mode comes from the umask: set for the moment of the bind, so that it is never wider than asked.

@@ -1,6 +1,6 @@
 import { Drops, type FailureAnswer } from './drops.ts';
 import { fetchMessages, nextMessages } from './fetch.ts';
-import { type BrokerLimits, type LimitReached, queueFull, wrongName } from './limits.ts';
+import { type BrokerLimits, type LimitReached, queueFull, tooManyWait, wrongName } from './limits.ts';
 import { Listeners } from './listeners.ts';
 import {
   FROM_THE_START,
@@ -282,6 +282,8 @@ export class Broker {
     );
     const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);
     if (messages.length === 0) {
+      const tooMany = tooManyWait(this.#waiting.ofSession(token), this.#limits);
+      if (tooMany !== undefined) return refuse(tooMany);
       const empty: Out = { type: 'messages', messages, next: from };
       const subscribe = (wake: () => void) => this.#waiting.subscribe({ queues, until, token, wake });
       return { type: 'wait', until, empty, subscribe };

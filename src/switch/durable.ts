@@ -13,6 +13,7 @@ export interface DurableSwitchOptions {
   readonly now: () => number;
   readonly shutdown: HostOptions['shutdown'];
   readonly failureAnswer: FailureAnswer;
+  readonly policy: NonNullable<HostOptions['policy']>;
 }
 
 export interface DurableSwitch {
@@ -31,7 +32,7 @@ export interface DurableSwitch {
  * A switch with what its journal holds. Throws a `JournalError` when that can't be read, or the file system's error.
  */
 export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch {
-  const { limits, journal, now, shutdown, failureAnswer } = options;
+  const { limits, journal, now, shutdown, failureAnswer, policy } = options;
   const broker = new Broker(limits, now(), { failureAnswer });
   const kept =
     journal === undefined
@@ -46,7 +47,7 @@ export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch 
   const commit: HostOptions['commit'] =
     kept === undefined ? keepInMemory : (operations, settle) => kept.commit(operations, settle);
   return {
-    host: new SwitchHost({ broker, now, commit, shutdown }),
+    host: new SwitchHost({ broker, now, commit, shutdown, policy }),
     heldBytes: () => broker.heldBytes,
     unattended: () => broker.unattended(),
     trouble: () => kept?.trouble,

@@ -1,9 +1,11 @@
 import type { Conversation, Peer } from '../wire/conversation.ts';
-import { detectProtocol } from '../wire/detect.ts';
+import { detectProtocol, type Protocol } from '../wire/detect.ts';
 import { chooseByFirstByte, refusing } from '../wire/first-byte.ts';
-import type { SwitchHost } from './host.ts';
+import { httpResponse } from '../wire/http-response.ts';
+import type { SwitchClient, SwitchHost } from './host.ts';
 import { type HttpLimits, httpConversation } from './http.ts';
 import { PushConversation, type PushLimits } from './push.ts';
+import { writeError } from './push-codec.ts';
 
 /** Each is a setting; the texts name it. */
 export interface SwitchFrontLimits extends HttpLimits, PushLimits {
@@ -22,9 +24,12 @@ export function createSwitchFront(
   refused: (reason: string) => void,
 ): (peer: Peer) => Conversation {
   const choose = (firstByte: number, peer: Peer): Conversation => {
-    if (isHttp(firstByte)) return httpConversation(host, limits, refused);
     const protocol = detectProtocol(firstByte);
-    if (protocol === 'messagepack') return new PushConversation(host, peer, limits, refused);
+    const guard = host.guard(peer.identity);
+    if (guard === undefined) return refusing('forbidden', () => forbidden(protocol, peer, refused));
+    const client = (): SwitchClient => host.connect(guard);
+    if (isHttp(firstByte)) return httpConversation(client(), limits, refused);
+    if (protocol === 'messagepack') return new PushConversation(client(), peer, limits, refused);
     return refusing(protocol, () => {
       const reason = whyNot(protocol, firstByte);
       refused(reason);
@@ -34,12 +39,24 @@ export function createSwitchFront(
   return (peer) => chooseByFirstByte((firstByte) => choose(firstByte, peer), limits.slowReaderTimeout);
 }
 
+/** In HTTP, unless MessagePack is spoken: a person can read it with any client. */
+function forbidden(
+  protocol: Protocol,
+  { identity }: Peer,
+  refused: (reason: string) => void,
+): string | Buffer {
+  const reason = `the user ${identity?.uid ?? 'unknown'} may not connect (switch.policy)`;
+  refused(reason);
+  if (protocol === 'messagepack') return writeError(null, { variant: 'Forbidden', text: reason });
+  return httpResponse(403, undefined, `${reason}\n`, false).toString();
+}
+
 const LETTERS = /[A-Za-z\r\n]/;
 
 /** A method, in whatever case, or the empty line that may come before it. */
 const isHttp = (firstByte: number): boolean => LETTERS.test(String.fromCharCode(firstByte));
 
-const whyNot = (protocol: string, firstByte: number): string =>
+const whyNot = (protocol: Protocol, firstByte: number): string =>
   protocol === 'tls'
     ? 'no TLS is spoken here: the socket is local'
     : 'this socket speaks HTTP and MessagePack-RPC; no message of these begins with the byte ' +

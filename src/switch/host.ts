@@ -1,4 +1,6 @@
+import type { PeerIdentity } from '../wire/conversation.ts';
 import type { Broker, Decision } from './broker.ts';
+import type { Guard } from './policy.ts';
 import type { In, Message, Operation, Out } from './protocol.ts';
 import type { BrokerConnection } from './sessions.ts';
 
@@ -10,7 +12,11 @@ export interface HostOptions {
   readonly commit: (operations: readonly Operation[], settle: Settle) => void;
   /** A client asked the switch to end. */
   readonly shutdown: () => void;
+  /** What a peer may do; `undefined`: not even connect. Absent: everybody may do all. */
+  readonly policy?: (peer: PeerIdentity | undefined) => Guard | undefined;
 }
+
+const MAY_DO_ALL: Guard = () => undefined;
 
 /** Told what became of operations: `undefined` when they are kept, else the reason. */
 export type Settle = (failure: string | undefined) => void;
@@ -56,7 +62,14 @@ export class SwitchHost {
     this.#expiry = undefined;
   }
 
-  connect(): SwitchClient {
+  /** What a peer may do; `undefined`: it may not connect. */
+  guard(peer: PeerIdentity | undefined): Guard | undefined {
+    const { policy } = this.#options;
+    return policy === undefined ? MAY_DO_ALL : policy(peer);
+  }
+
+  /** A client that may do what its guard allows. */
+  connect(guard: Guard = MAY_DO_ALL): SwitchClient {
     const { broker, now } = this.#options;
     const connection = broker.connect();
     let hurried = false;
@@ -71,6 +84,8 @@ export class SwitchHost {
     };
     return {
       perform: (request) => {
+        const forbidden = guard(request);
+        if (forbidden !== undefined) return { type: 'refused', status: 403, reason: forbidden };
         const outcome = this.#perform(connection, request, setEnd);
         if (request.type === 'shutdown' && !(outcome instanceof Promise) && outcome.type === 'done') {
           this.#options.shutdown();

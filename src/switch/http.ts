@@ -2,7 +2,7 @@ import { type Conversation, farewell, type Reply, reply } from '../wire/conversa
 import { converse } from '../wire/converse.ts';
 import { createHttpReader, HttpFault, type HttpRequest } from '../wire/http.ts';
 import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
-import type { SwitchHost } from './host.ts';
+import type { SwitchClient } from './host.ts';
 import { readRequest, writeResponse } from './http-codec.ts';
 import type { Out } from './protocol.ts';
 
@@ -18,11 +18,10 @@ const REQUEST_TIMEOUT = 408;
 
 /** The switch over HTTP, for one connection. `refused` is told of every request that is not carried out. */
 export function httpConversation(
-  host: SwitchHost,
+  client: SwitchClient,
   limits: HttpLimits,
   refused: (reason: string) => void,
 ): Conversation {
-  const client = host.connect();
   const respond = ({ method, keepAlive }: HttpRequest, out: Out): Reply => {
     if (out.type === 'refused') refused(out.reason);
     const { status, body } = writeResponse(out);

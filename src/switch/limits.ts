@@ -12,6 +12,7 @@ export interface BrokerLimits extends TraceLimits, DropLimits {
   readonly maxQueueBytes: number;
   readonly maxTransferQueues: number;
   readonly maxTransferBytes: number;
+  readonly maxWaitingTransfers: number;
   readonly reconnectGrace: number;
   readonly sessionGrace: number;
   readonly allowShutdown: boolean;
@@ -32,6 +33,16 @@ export function wrongName(
   if (bytes <= maxNameBytes) return undefined;
   const reason = `the name of a ${what} of ${bytes} bytes is over switch.maxNameBytes (${maxNameBytes})`;
   return { status: 400, reason };
+}
+
+/** Why a session may not wait once more. */
+export function tooManyWait(
+  waiting: number,
+  { maxWaitingTransfers }: BrokerLimits,
+): LimitReached | undefined {
+  if (waiting < maxWaitingTransfers) return undefined;
+  const reason = `${waiting} transfers of this session wait, as many as switch.maxWaitingTransfers allows`;
+  return { status: 503, reason };
 }
 
 /** Why a queue can't take a payload; what is accepted and not kept yet counts. */

@@ -1,7 +1,7 @@
 import { type Conversation, farewell, type Peer, type Reply, reply } from '../wire/conversation.ts';
 import { WireFault } from '../wire/fault.ts';
 import { BinaryMessagePackReader } from '../wire/messagepack.ts';
-import type { SwitchClient, SwitchHost } from './host.ts';
+import type { SwitchClient } from './host.ts';
 import type { MessageId, Out } from './protocol.ts';
 import {
   type PushCall,
@@ -49,8 +49,8 @@ export class PushConversation implements Conversation {
   #settled: () => void = () => {};
 
   /** `refused` is told of every request that is not carried out, with the reason as the client was told it. */
-  constructor(host: SwitchHost, peer: Peer, limits: PushLimits, refused: (reason: string) => void) {
-    this.#client = host.connect();
+  constructor(client: SwitchClient, peer: Peer, limits: PushLimits, refused: (reason: string) => void) {
+    this.#client = client;
     this.#peer = peer;
     this.#limits = limits;
     this.#refused = refused;

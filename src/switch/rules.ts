@@ -7,10 +7,14 @@ export interface QueueRule {
 
 /** Gives the time of the first rule whose pattern matches a queue's name; without one, for ever. */
 export function timeByQueue(rules: readonly QueueRule[]): (queue: string) => number {
-  const compiled = rules.map(({ queue, time }) => ({ pattern: patternOf(queue), time }));
-  return (queue) => compiled.find(({ pattern }) => pattern.test(queue))?.time ?? Number.POSITIVE_INFINITY;
+  const compiled = rules.map(({ queue, time }) => ({ matches: matchesGlob(queue), time }));
+  return (queue) => compiled.find(({ matches }) => matches(queue))?.time ?? Number.POSITIVE_INFINITY;
 }
 
-const patternOf = (glob: string): RegExp => new RegExp(`^${glob.split('*').map(escaped).join('.*')}$`, 's');
+/** Whether a name fits a pattern in which `*` stands for any characters. */
+export function matchesGlob(glob: string): (name: string) => boolean {
+  const pattern = new RegExp(`^${glob.split('*').map(escaped).join('.*')}$`, 's');
+  return (name) => pattern.test(name);
+}
 
 const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');

@@ -16,19 +16,34 @@ export interface WaitingTransfer {
 export class WaitingTransfers {
   readonly #byQueue = new Map<string, Set<WaitingTransfer>>();
 
+  /** How many transfers of a session wait. */
+  readonly #bySession = new Map<string, number>();
+
   /** Calls back when a message comes to one of its queues; gives what takes that back. */
   subscribe(transfer: WaitingTransfer): () => void {
     for (const name of transfer.queues) {
       const waiting = this.#byQueue.get(name) ?? new Set();
       this.#byQueue.set(name, waiting.add(transfer));
     }
+    this.#count(transfer.token, 1);
     return () => {
       for (const name of transfer.queues) {
         const waiting = this.#byQueue.get(name);
         waiting?.delete(transfer);
         if (waiting?.size === 0) this.#byQueue.delete(name);
       }
+      this.#count(transfer.token, -1);
     };
+  }
+
+  ofSession(token: string): number {
+    return this.#bySession.get(token) ?? 0;
+  }
+
+  #count(token: string, change: 1 | -1): void {
+    const count = this.ofSession(token) + change;
+    if (count > 0) this.#bySession.set(token, count);
+    else this.#bySession.delete(token);
   }
 
   wake(queue: string): void {

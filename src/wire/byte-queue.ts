@@ -16,6 +16,12 @@ export class ByteQueue {
     return this.end - this.start;
   }
 
+  /** All unread bytes, as a view. */
+  get unread(): Buffer {
+    const { buffer, start, end } = this;
+    return start === 0 && end === buffer.length ? buffer : buffer.subarray(start, end);
+  }
+
   push(chunk: Buffer): void {
     if (this.start === this.end) {
       this.buffer = chunk;

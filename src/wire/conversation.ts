@@ -47,8 +47,17 @@ export interface Reply {
   readonly close: boolean;
 }
 
+/** Who is at the other end, as the kernel tells it. */
+export interface PeerIdentity {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** What a conversation may do to its connection outside of a reply. */
 export interface Peer {
+  /** Who the peer was when it connected; `undefined` when that can't be told. */
+  readonly identity: PeerIdentity | undefined;
   /** Sends bytes that answer no message of the peer's: events, deliveries. They keep their order among replies. */
   send(bytes: string | Buffer): void;
   /** Bytes sent that the peer has not taken yet. */

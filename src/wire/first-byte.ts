@@ -48,8 +48,8 @@ class Choosing implements Conversation {
   }
 }
 
-/** Gives the text as the only answer, and the close. */
-export function refusing(protocol: string, text: () => string): Conversation {
+/** Gives this as the only answer, and the close. */
+export function refusing(protocol: string, answer: () => string | Buffer): Conversation {
   let said = false;
   return {
     protocol,
@@ -58,7 +58,7 @@ export function refusing(protocol: string, text: () => string): Conversation {
     next: () => {
       if (said) return undefined;
       said = true;
-      return farewell(text());
+      return farewell(answer());
     },
     end: () => {},
     timedOut: () => farewell(''),

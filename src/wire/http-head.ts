@@ -1,14 +1,21 @@
-import { WireFault } from './fault.ts';
-
-/** A fault with the HTTP status that answers it. */
-export class HttpFault extends WireFault {
-  readonly status: number;
-
-  constructor(status: number, reason: string, kind: WireFault['kind'] = 'malformed') {
-    super(kind, reason);
-    this.status = status;
-  }
-}
+import { HttpFault, quoted } from './http-fault.ts';
+import {
+  CR,
+  CRLF_BYTES,
+  endOfRun,
+  type Fields,
+  holds,
+  isCrlf,
+  LF,
+  NO_LINE,
+  newFields,
+  oneOf,
+  readField,
+  SPACE,
+  tableOf,
+  withoutBlanks,
+  wrongField,
+} from './http-fields.ts';
 
 /** What a request's head says, as far as it matters here. */
 export interface RequestHead {
@@ -23,30 +30,95 @@ export interface RequestHead {
 }
 
 /**
- * Reads the head that the first `length` bytes are: the request line, the header lines and an empty line, each with
- * its CRLF. Strict where two readers could understand the same bytes differently: RFC 9112, sections 3, 5, 6 and 11.2.
+ * Reads a head line by line as it comes: the request line, the header lines and an empty line, each with its CRLF; or
+ * trailers, which have no request line and are held to the same rules. Strict where two readers could understand the
+ * same bytes differently: RFC 9112, sections 3, 5, 6 and 11.2.
  */
-export function parseHead(bytes: Buffer, length: number): RequestHead | HttpFault {
-  // latin1 makes one character of each byte: a place in the text is the same place in the bytes.
-  const text = bytes.toString('latin1', 0, length);
-  const line = readRequestLine(text, bytes);
-  if (line instanceof HttpFault) return line;
-  const fields = readFields(text, bytes, line.end, length - LINE_END.length);
-  return fields instanceof HttpFault ? fields : combine(line, fields);
-}
+export class HeadReader {
+  readonly #what: 'a head' | 'trailers';
+  readonly #maxBytes: number;
+  readonly #fields = newFields();
+  #requestLine: RequestLine | undefined;
+  /** Where the line begins that is read next. */
+  #lineStart = 0;
+  /** Up to where its end was looked for, and not found unless it stands right here. */
+  #searched = 0;
 
-/**
- * Holds trailers to the rules of headers: the first `length` bytes are their lines and an empty one. What they say is
- * not used.
- */
-export function checkTrailers(bytes: Buffer, length: number): HttpFault | undefined {
-  const text = bytes.toString('latin1', 0, length);
-  const fields = readFields(text, bytes, 0, length - LINE_END.length);
-  if (fields instanceof HttpFault) return fields;
-  // A reader that merges trailers into the headers would see another body: RFC 9110, section 6.5.1.
-  return fields.contentLength === undefined && fields.transferEncoding === undefined
-    ? undefined
-    : new HttpFault(400, 'Content-Length or Transfer-Encoding in a trailer');
+  constructor(what: 'a head' | 'trailers', maxBytes: number) {
+    this.#what = what;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * Reads on. `bytes` is all that has come from the first line on. Gives how long the lines are up to and with the
+   * empty one; `undefined`: it has not come.
+   */
+  read(bytes: Buffer): number | HttpFault | undefined {
+    // No further than the limit: lines that are too long are refused at the same byte wherever the packets end.
+    const within = bytes.length > this.#maxBytes ? bytes.subarray(0, this.#maxBytes) : bytes;
+    const read = this.#readLines(within);
+    return read === undefined && bytes.length > this.#maxBytes ? this.#tooLong() : read;
+  }
+
+  #readLines(bytes: Buffer): number | HttpFault | undefined {
+    for (;;) {
+      const start = this.#lineStart;
+      // Read at once, as lines mostly come whole. One that doesn't is not read again before its end is here.
+      if (this.#searched > start && !this.#findLineEnd(bytes)) return undefined;
+      const end = this.#readLine(bytes, start);
+      if (typeof end !== 'number') return end;
+      if (end === NO_LINE) return this.#findLineEnd(bytes) ? this.#wrongLine(bytes) : undefined;
+      if (end === start + CRLF_BYTES) return end;
+      this.#lineStart = end;
+    }
+  }
+
+  /** What the lines that were read say. */
+  head(): RequestHead | HttpFault {
+    const line = this.#requestLine;
+    if (line === undefined) throw new Error('a head is asked for before it is read');
+    return combine(line, this.#fields);
+  }
+
+  /** Trailers say nothing that is used. A reader that merged these into the headers would see another body. */
+  trailerFault(): HttpFault | undefined {
+    const { contentLength, transferEncoding } = this.#fields;
+    // RFC 9110, section 6.5.1.
+    return contentLength === undefined && transferEncoding === undefined
+      ? undefined
+      : new HttpFault(400, 'Content-Length or Transfer-Encoding in a trailer');
+  }
+
+  #readLine(bytes: Buffer, start: number): number | HttpFault {
+    if (start > 0 || this.#what === 'trailers') {
+      return isCrlf(bytes, start) ? start + CRLF_BYTES : readField(bytes, start, this.#fields);
+    }
+    const line = readRequestLine(bytes);
+    if (line === undefined || line instanceof HttpFault) return line ?? NO_LINE;
+    this.#requestLine = line;
+    return line.end;
+  }
+
+  #findLineEnd(bytes: Buffer): boolean {
+    const found = bytes.indexOf(LF, Math.max(this.#searched, this.#lineStart));
+    this.#searched = found < 0 ? bytes.length : found;
+    return found >= 0;
+  }
+
+  /** Why the line whose end was found can't be read. */
+  #wrongLine(bytes: Buffer): HttpFault {
+    const end = this.#searched + 1;
+    if (bytes[end - CRLF_BYTES] !== CR) return new HttpFault(400, 'a line ends in a bare LF');
+    const line = bytes.toString('latin1', this.#lineStart, end - CRLF_BYTES);
+    return this.#requestLine === undefined && this.#what === 'a head'
+      ? wrongRequestLine(line)
+      : wrongField(line);
+  }
+
+  #tooLong(): HttpFault {
+    const reason = `${this.#what} of more than sockets.maxHeaderBytes (${this.#maxBytes}) bytes`;
+    return new HttpFault(431, reason, 'limit');
+  }
 }
 
 interface RequestLine {
@@ -57,127 +129,56 @@ interface RequestLine {
   readonly end: number;
 }
 
-function readRequestLine(text: string, bytes: Buffer): RequestLine | HttpFault {
-  const methodEnd = span(bytes, 0, METHOD);
+function readRequestLine(bytes: Buffer): RequestLine | HttpFault | undefined {
+  const methodEnd = endOfRun(bytes, 0, METHOD);
   const targetStart = methodEnd + 1;
-  const targetEnd = span(bytes, targetStart, TARGET);
-  if (methodEnd === 0 || text.charCodeAt(methodEnd) !== SPACE || targetEnd === targetStart) {
-    return wrongRequestLine(text);
-  }
-  const minorVersion = readVersion(text, targetEnd);
-  if (minorVersion instanceof HttpFault) return minorVersion;
-  const method = text.slice(0, methodEnd);
+  const targetEnd = endOfRun(bytes, targetStart, TARGET);
+  if (methodEnd === 0 || bytes[methodEnd] !== SPACE || targetEnd === targetStart) return undefined;
+  const minorVersion = readVersion(bytes, targetEnd);
+  if (minorVersion === undefined) return undefined;
+  const method = oneOf(COMMON_METHODS, bytes, 0, methodEnd) ?? bytes.toString('latin1', 0, methodEnd);
   // What follows a CONNECT is a tunnel to some readers, and a request's body to others.
   if (method === 'CONNECT') return new HttpFault(501, 'the method CONNECT: this is no proxy');
-  // Decoded on its own: a slice would hold the whole head for as long as a name in the target is kept.
-  const target = bytes.toString('latin1', targetStart, targetEnd);
+  const target =
+    oneOf(COMMON_TARGETS, bytes, targetStart, targetEnd) ?? bytes.toString('latin1', targetStart, targetEnd);
   if (!isTarget(target)) {
     return new HttpFault(400, `the request target: expected a path, got ${quoted(target)}`);
   }
-  return { method, target, minorVersion, end: targetEnd + VERSION_LENGTH };
+  return { method, target, minorVersion, end: targetEnd + VERSION.length + 1 + CRLF_BYTES };
 }
 
-const HTTP_1_1 = ' HTTP/1.1\r\n';
-const HTTP_1_0 = ' HTTP/1.0\r\n';
-const VERSION_LENGTH = HTTP_1_1.length;
+const COMMON_METHODS = ['POST', 'GET'];
+const COMMON_TARGETS = ['/'];
 
-function readVersion(text: string, start: number): 0 | 1 | HttpFault {
-  if (text.startsWith(HTTP_1_1, start)) return 1;
-  if (text.startsWith(HTTP_1_0, start)) return 0;
-  return /^ HTTP\/[0-9]\.[0-9]\r\n/.test(text.slice(start, start + VERSION_LENGTH))
-    ? new HttpFault(
-        505,
-        `expected HTTP/1.1 or HTTP/1.0, got${text.slice(start, start + HTTP_1_1.length - 2)}`,
-      )
-    : wrongRequestLine(text);
+/** All of a version but its last digit. */
+const VERSION = ' HTTP/1.';
+
+function readVersion(bytes: Buffer, start: number): 0 | 1 | undefined {
+  if (!holds(bytes, start, VERSION)) return undefined;
+  const end = start + VERSION.length;
+  if (!isCrlf(bytes, end + 1)) return undefined;
+  const digit = bytes[end];
+  if (digit === ONE) return 1;
+  return digit === ZERO ? 0 : undefined;
 }
 
-const wrongRequestLine = (text: string): HttpFault =>
-  new HttpFault(
-    400,
-    `the request line: expected METHOD /path HTTP/1.1, got ${quoted(text.slice(0, text.indexOf(LINE_END)))}`,
-  );
+/** Why a whole line is no request line. */
+function wrongRequestLine(line: string): HttpFault {
+  const [, version] = /^[A-Z-]+ [!-~]+ (HTTP\/[0-9]\.[0-9])$/.exec(line) ?? [];
+  return version === undefined
+    ? new HttpFault(400, `the request line: expected METHOD /path HTTP/1.1, got ${quoted(line)}`)
+    : new HttpFault(505, `expected HTTP/1.1 or HTTP/1.0, got ${version}`);
+}
 
 /** The forms of RFC 9112, section 3.2, but for CONNECT's. */
 const isTarget = (target: string): boolean =>
   target.startsWith('/') || target === '*' || /^https?:\/\/[A-Za-z0-9.:[\]_-]+(?:[/?]|$)/i.test(target);
 
-/** The few header fields that are looked at, as they came. */
-interface Fields {
-  contentLength: string | undefined;
-  transferEncoding: string | undefined;
-  connection: string | undefined;
-  contentType: string | undefined;
-  expect: string | undefined;
-}
-
-/** Reads the lines from `start` up to `end`. A line that continues the one before is refused (obs-fold). */
-function readFields(text: string, bytes: Buffer, start: number, end: number): Fields | HttpFault {
-  const fields: Fields = {
-    contentLength: undefined,
-    transferEncoding: undefined,
-    connection: undefined,
-    contentType: undefined,
-    expect: undefined,
-  };
-  let at = start;
-  while (at < end) {
-    const nameEnd = span(bytes, at, TOKEN);
-    if (nameEnd === at || text.charCodeAt(nameEnd) !== COLON) {
-      const line = text.slice(at, text.indexOf(LINE_END, at));
-      return new HttpFault(400, `a header line: expected a name and a colon, got ${quoted(line)}`);
-    }
-    const valueEnd = span(bytes, nameEnd + 1, FIELD_VALUE);
-    if (!text.startsWith(LINE_END, valueEnd)) {
-      return new HttpFault(
-        400,
-        `the header ${quoted(text.slice(at, nameEnd))}: a control character in its value`,
-      );
-    }
-    if (INTERESTING_LENGTHS.has(nameEnd - at)) {
-      const fault = note(fields, text.slice(at, nameEnd).toLowerCase(), text, nameEnd + 1, valueEnd);
-      if (fault !== undefined) return fault;
-    }
-    at = valueEnd + LINE_END.length;
-  }
-  return fields;
-}
-
-/** Keeps the value of a field that matters. */
-function note(fields: Fields, name: string, text: string, start: number, end: number): HttpFault | undefined {
-  switch (name) {
-    case 'content-length':
-      if (fields.contentLength !== undefined) return new HttpFault(400, 'Content-Length comes twice');
-      fields.contentLength = trimmed(text, start, end);
-      break;
-    case 'transfer-encoding':
-      if (fields.transferEncoding !== undefined) return new HttpFault(400, 'Transfer-Encoding comes twice');
-      fields.transferEncoding = trimmed(text, start, end);
-      break;
-    case 'connection': {
-      const value = trimmed(text, start, end);
-      fields.connection = fields.connection === undefined ? value : `${fields.connection},${value}`;
-      break;
-    }
-    case 'content-type':
-      fields.contentType ??= trimmed(text, start, end);
-      break;
-    case 'expect':
-      fields.expect ??= trimmed(text, start, end);
-      break;
-  }
-  return undefined;
-}
-
-const INTERESTING_LENGTHS = new Set(
-  ['content-length', 'transfer-encoding', 'connection', 'content-type', 'expect'].map((name) => name.length),
-);
-
 function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
   const { method, target, minorVersion } = line;
   const body = bodyFraming(fields, minorVersion);
   if (body instanceof HttpFault) return body;
-  const { expect, contentType, connection } = fields;
+  const { expect, mediaType, connection } = fields;
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return new HttpFault(417, `Expect: expected 100-continue, got ${quoted(expect)}`);
   }
@@ -185,7 +186,7 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
     method,
     target,
     keepAlive: keepsAlive(connection, minorVersion),
-    contentType: contentType === undefined ? undefined : mediaType(contentType),
+    contentType: mediaType,
     // HTTP/1.0 knows no interim answers: RFC 9110, section 10.1.1.
     expectsContinue: expect !== undefined && minorVersion === 1,
     body,
@@ -196,18 +197,14 @@ function bodyFraming(
   { contentLength, transferEncoding }: Fields,
   minorVersion: 0 | 1,
 ): RequestHead['body'] | HttpFault {
-  if (transferEncoding !== undefined) {
-    if (contentLength !== undefined) return new HttpFault(400, 'both Content-Length and Transfer-Encoding');
-    if (minorVersion === 0) return new HttpFault(400, 'Transfer-Encoding in HTTP/1.0');
-    return transferEncoding.toLowerCase() === 'chunked'
-      ? CHUNKED
-      : new HttpFault(501, `Transfer-Encoding: expected chunked, got ${quoted(transferEncoding)}`);
+  if (transferEncoding === undefined) {
+    return contentLength === undefined ? WITHOUT_BODY : { type: 'sized', bytes: contentLength };
   }
-  if (contentLength === undefined) return WITHOUT_BODY;
-  // More digits than a double holds exactly are over any limit all the same.
-  return /^[0-9]+$/.test(contentLength)
-    ? { type: 'sized', bytes: Number(contentLength) }
-    : new HttpFault(400, `Content-Length: expected decimal digits, got ${quoted(contentLength)}`);
+  if (contentLength !== undefined) return new HttpFault(400, 'both Content-Length and Transfer-Encoding');
+  if (minorVersion === 0) return new HttpFault(400, 'Transfer-Encoding in HTTP/1.0');
+  return transferEncoding.toLowerCase() === 'chunked'
+    ? CHUNKED
+    : new HttpFault(501, `Transfer-Encoding: expected chunked, got ${quoted(transferEncoding)}`);
 }
 
 const CHUNKED: RequestHead['body'] = { type: 'chunked' };
@@ -215,53 +212,15 @@ const WITHOUT_BODY: RequestHead['body'] = { type: 'sized', bytes: 0 };
 
 function keepsAlive(connection: string | undefined, minorVersion: 0 | 1): boolean {
   if (connection === undefined) return minorVersion === 1;
-  const options = connection
-    .toLowerCase()
-    .split(',')
-    .map((option) => trimmed(option, 0, option.length));
+  const options = connection.toLowerCase().split(',').map(withoutBlanks);
   if (options.includes('close')) return false;
   return minorVersion === 1 || options.includes('keep-alive');
 }
 
-function mediaType(contentType: string): string {
-  const parameters = contentType.indexOf(';');
-  return trimmed(contentType, 0, parameters < 0 ? contentType.length : parameters).toLowerCase();
-}
-
-/** The end of the run of bytes that the table allows. */
-function span(bytes: Buffer, start: number, allowed: Uint8Array): number {
-  let at = start;
-  while (allowed[bytes[at] ?? 0] === 1) at += 1;
-  return at;
-}
-
-/** The text without blanks around it. Not `trim`, which takes away more than HTTP's two. */
-function trimmed(text: string, start: number, end: number): string {
-  let first = start;
-  let last = end;
-  while (first < last && isBlank(text.charCodeAt(first))) first += 1;
-  while (last > first && isBlank(text.charCodeAt(last - 1))) last -= 1;
-  return text.slice(first, last);
-}
-
-const isBlank = (code: number): boolean => code === SPACE || code === TAB;
-
-/** What came, in a length that a log line bears. */
-const quoted = (text: string): string => JSON.stringify(text.slice(0, 60));
-
-const tableOf = (allows: (byte: number) => boolean): Uint8Array =>
-  Uint8Array.from({ length: 256 }, (_, byte) => (allows(byte) ? 1 : 0));
-
-const LINE_END = '\r\n';
-const TAB = 0x09;
-const SPACE = 0x20;
-const COLON = 0x3a;
+const ZERO = 0x30;
+const ONE = 0x31;
 const DELETE = 0x7f;
 
 const METHOD = tableOf((byte) => /[A-Z-]/.test(String.fromCharCode(byte)));
-/** `tchar` of RFC 9110, section 5.6.2. */
-const TOKEN = tableOf((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)));
 /** Visible ASCII: what a URI may hold, and a little more, but never what a second reader could take for its end. */
 const TARGET = tableOf((byte) => byte > SPACE && byte < DELETE);
-/** Visible characters, blanks and the bytes above ASCII: RFC 9110, section 5.5. */
-const FIELD_VALUE = tableOf((byte) => byte === TAB || (byte >= SPACE && byte !== DELETE));

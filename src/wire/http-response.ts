@@ -1,23 +1,25 @@
+import { measured, type Utf8Text } from './utf8-text.ts';
+
 /** The interim answer that lets a peer go on with its body. */
 export const HTTP_CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /** The reason phrases of the statuses that are answered here. */
-const REASONS: Readonly<Record<number, string>> = {
-  200: 'OK',
-  204: 'No Content',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  417: 'Expectation Failed',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  501: 'Not Implemented',
-  503: 'Service Unavailable',
-  505: 'HTTP Version Not Supported',
-};
+const REASONS: ReadonlyMap<number, string> = new Map([
+  [200, 'OK'],
+  [204, 'No Content'],
+  [400, 'Bad Request'],
+  [403, 'Forbidden'],
+  [404, 'Not Found'],
+  [405, 'Method Not Allowed'],
+  [408, 'Request Timeout'],
+  [413, 'Content Too Large'],
+  [417, 'Expectation Failed'],
+  [431, 'Request Header Fields Too Large'],
+  [500, 'Internal Server Error'],
+  [501, 'Not Implemented'],
+  [503, 'Service Unavailable'],
+  [505, 'HTTP Version Not Supported'],
+]);
 
 /**
  * Writes a response with its length. A text body gives a text, to be written as UTF-8, so that head and body leave
@@ -29,13 +31,28 @@ export function httpResponse(
   body: string | Buffer,
   keepAlive: boolean,
 ): string | Buffer {
-  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  const head = `${opening(status, contentType)}Content-Length: ${length}\r\n${keepAlive ? KEEP_ALIVE : CLOSE}`;
-  return typeof body === 'string' ? head + body : Buffer.concat([Buffer.from(head, 'latin1'), body]);
+  if (typeof body === 'string') return httpText(status, contentType, measured(body), keepAlive);
+  return Buffer.concat([Buffer.from(httpHead(status, contentType, body.length, keepAlive), 'latin1'), body]);
 }
 
-const KEEP_ALIVE = 'Connection: keep-alive\r\n\r\n';
-const CLOSE = 'Connection: close\r\n\r\n';
+/** The same with a text whose length is known. */
+export const httpText = (
+  status: number,
+  contentType: string | undefined,
+  { text, bytes }: Utf8Text,
+  keepAlive: boolean,
+): string => httpHead(status, contentType, bytes, keepAlive) + text;
 
-const opening = (status: number, contentType: string | undefined): string =>
-  `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n${contentType === undefined ? '' : `Content-Type: ${contentType}\r\n`}`;
+function httpHead(
+  status: number,
+  contentType: string | undefined,
+  bodyBytes: number,
+  keepAlive: boolean,
+): string {
+  const type = contentType === undefined ? '' : `Content-Type: ${contentType}\r\n`;
+  const connection = keepAlive ? 'keep-alive' : 'close';
+  return (
+    `HTTP/1.1 ${status} ${REASONS.get(status) ?? ''}\r\n${type}` +
+    `Content-Length: ${bodyBytes}\r\nConnection: ${connection}\r\n\r\n`
+  );
+}

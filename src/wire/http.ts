@@ -1,8 +1,10 @@
 import { ByteQueue } from './byte-queue.ts';
 import type { Reader } from './fault.ts';
-import { checkTrailers, HttpFault, parseHead, type RequestHead } from './http-head.ts';
+import { HttpFault } from './http-fault.ts';
+import { CR, CRLF_BYTES, LF } from './http-fields.ts';
+import { HeadReader, type RequestHead } from './http-head.ts';
 
-export { HttpFault } from './http-head.ts';
+export { HttpFault } from './http-fault.ts';
 
 export interface HttpLimits {
   /** For the request line with all header lines, and for all trailers. */
@@ -38,12 +40,12 @@ export type HttpMessage = HttpRequest | HttpContinue;
 type State =
   /** Between requests. */
   | { readonly type: 'start' }
-  | { readonly type: 'head' }
+  | { readonly type: 'head'; readonly reader: HeadReader }
   | { readonly type: 'sized'; readonly head: RequestHead; readonly bytes: number }
   | { readonly type: 'chunk-size'; readonly head: RequestHead }
   | { readonly type: 'chunk-data'; readonly head: RequestHead; readonly left: number }
   | { readonly type: 'chunk-end'; readonly head: RequestHead }
-  | { readonly type: 'trailers'; readonly head: RequestHead }
+  | { readonly type: 'trailers'; readonly head: RequestHead; readonly reader: HeadReader }
   /** A fault was given, and what comes is thrown away. */
   | { readonly type: 'failed' };
 
@@ -51,13 +53,9 @@ type State =
 type Step = HttpMessage | HttpFault | 'on' | undefined;
 
 const AT_START: State = { type: 'start' };
-const AT_HEAD: State = { type: 'head' };
 const FAILED: State = { type: 'failed' };
 const CONTINUE: HttpContinue = { type: 'continue' };
 const NO_BODY = Buffer.alloc(0);
-const CR = 0x0d;
-const LF = 0x0a;
-const CRLF_BYTES = 2;
 
 export function createHttpReader(limits: HttpLimits): Reader<HttpMessage> {
   return new HttpReader(limits);
@@ -70,10 +68,6 @@ class HttpReader implements Reader<HttpMessage> {
   /** The body of a chunked request, as far as it has come. */
   readonly #body = new ByteQueue();
   #state: State = AT_START;
-  /** Where, in the unread bytes, the line begins whose end is looked for … */
-  #lineStart = 0;
-  /** … and up to where there is none. */
-  #scanned = 0;
   #ended = false;
 
   constructor(limits: HttpLimits) {
@@ -109,7 +103,7 @@ class HttpReader implements Reader<HttpMessage> {
       case 'start':
         return this.#readStart();
       case 'head':
-        return this.#readHead();
+        return this.#readHead(state.reader);
       case 'sized':
         return this.#readSized(state.head, state.bytes);
       case 'chunk-size':
@@ -119,7 +113,7 @@ class HttpReader implements Reader<HttpMessage> {
       case 'chunk-end':
         return this.#readChunkEnd(state.head);
       case 'trailers':
-        return this.#readTrailers(state.head);
+        return this.#readTrailers(state.head, state.reader);
       case 'failed':
         return undefined;
     }
@@ -131,20 +125,18 @@ class HttpReader implements Reader<HttpMessage> {
     if (length === 0) return undefined;
     if (buffer[start] === CR) {
       if (length < CRLF_BYTES) return undefined;
-      if (buffer[start + 1] === LF) this.#consume(CRLF_BYTES);
+      if (buffer[start + 1] === LF) this.#bytes.consume(CRLF_BYTES);
     }
-    this.#state = AT_HEAD;
+    this.#state = { type: 'head', reader: new HeadReader('a head', this.#limits.maxHeaderBytes) };
     return 'on';
   }
 
-  #readHead(): Step {
-    const unread = this.#unread();
-    const length = this.#linesLength(unread, 'a head');
+  #readHead(reader: HeadReader): Step {
+    const length = reader.read(this.#bytes.unread);
     if (typeof length !== 'number') return length;
-    const head = parseHead(unread, length);
-    if (head instanceof HttpFault) return head;
-    this.#consume(length);
-    return this.#beginBody(head);
+    this.#bytes.consume(length);
+    const head = reader.head();
+    return head instanceof HttpFault ? head : this.#beginBody(head);
   }
 
   #beginBody(head: RequestHead): Step {
@@ -162,21 +154,25 @@ class HttpReader implements Reader<HttpMessage> {
   #readSized(head: RequestHead, bytes: number): Step {
     const { buffer, start, length } = this.#bytes;
     if (length < bytes) return undefined;
-    this.#consume(bytes);
+    this.#bytes.consume(bytes);
     return this.#finish(head, buffer.subarray(start, start + bytes));
   }
 
   #readChunkSize(head: RequestHead): Step {
-    const unread = this.#unread();
-    const end = this.#lineEnd(unread, LONGEST_SIZE_LINE);
-    if (end === TOO_LONG) return wrongChunkSize(unread);
-    if (typeof end !== 'number') return end;
-    const text = unread.toString('latin1', 0, end - CRLF_BYTES);
-    if (!CHUNK_SIZE.test(text)) return wrongChunkSize(unread);
-    const bytes = Number.parseInt(text, 16);
-    if (this.#body.length + bytes > this.#limits.maxBodyBytes) return this.#bodyTooLarge('a body in chunks');
-    this.#consume(end);
-    this.#state = bytes === 0 ? { type: 'trailers', head } : { type: 'chunk-data', head, left: bytes };
+    const bytes = this.#bytes.unread;
+    const lineEnd = bytes.subarray(0, LONGEST_SIZE_LINE).indexOf(LF) + 1;
+    if (lineEnd === 0) return bytes.length > LONGEST_SIZE_LINE ? wrongChunkSize(bytes) : undefined;
+    if (bytes[lineEnd - CRLF_BYTES] !== CR) return new HttpFault(400, 'a line ends in a bare LF');
+    const text = bytes.toString('latin1', 0, lineEnd - CRLF_BYTES);
+    if (!CHUNK_SIZE.test(text)) return wrongChunkSize(bytes);
+    const size = Number.parseInt(text, 16);
+    const { maxBodyBytes, maxHeaderBytes } = this.#limits;
+    if (this.#body.length + size > maxBodyBytes) return this.#bodyTooLarge('a body in chunks');
+    this.#bytes.consume(lineEnd);
+    this.#state =
+      size === 0
+        ? { type: 'trailers', head, reader: new HeadReader('trailers', maxHeaderBytes) }
+        : { type: 'chunk-data', head, left: size };
     return 'on';
   }
 
@@ -185,7 +181,7 @@ class HttpReader implements Reader<HttpMessage> {
     if (length === 0) return undefined;
     const bytes = Math.min(left, length);
     this.#body.push(buffer.subarray(start, start + bytes));
-    this.#consume(bytes);
+    this.#bytes.consume(bytes);
     this.#state =
       bytes === left ? { type: 'chunk-end', head } : { type: 'chunk-data', head, left: left - bytes };
     return 'on';
@@ -197,18 +193,17 @@ class HttpReader implements Reader<HttpMessage> {
     const first = buffer[start] === CR;
     if (first && length < CRLF_BYTES) return undefined;
     if (!first || buffer[start + 1] !== LF) return new HttpFault(400, 'a chunk is longer than its size says');
-    this.#consume(CRLF_BYTES);
+    this.#bytes.consume(CRLF_BYTES);
     this.#state = { type: 'chunk-size', head };
     return 'on';
   }
 
-  #readTrailers(head: RequestHead): Step {
-    const unread = this.#unread();
-    const length = this.#linesLength(unread, 'trailers');
+  #readTrailers(head: RequestHead, reader: HeadReader): Step {
+    const length = reader.read(this.#bytes.unread);
     if (typeof length !== 'number') return length;
-    const fault = checkTrailers(unread, length);
+    const fault = reader.trailerFault();
     if (fault !== undefined) return fault;
-    this.#consume(length);
+    this.#bytes.consume(length);
     const { buffer, start, end } = this.#body;
     this.#body.clear();
     return this.#finish(head, buffer.subarray(start, end));
@@ -217,47 +212,6 @@ class HttpReader implements Reader<HttpMessage> {
   #finish({ method, target, contentType, keepAlive }: RequestHead, body: Buffer): HttpRequest {
     this.#state = AT_START;
     return { type: 'request', method, target, contentType, body, keepAlive };
-  }
-
-  #unread(): Buffer {
-    const { buffer, start, end } = this.#bytes;
-    return buffer.subarray(start, end);
-  }
-
-  /** How long the lines are up to and with the first empty one. `what` they are, for the text. */
-  #linesLength(unread: Buffer, what: string): number | HttpFault | undefined {
-    const { maxHeaderBytes } = this.#limits;
-    for (;;) {
-      const end = this.#lineEnd(unread, maxHeaderBytes);
-      if (end === TOO_LONG) {
-        return new HttpFault(
-          431,
-          `${what} of more than sockets.maxHeaderBytes (${maxHeaderBytes}) bytes`,
-          'limit',
-        );
-      }
-      if (typeof end !== 'number' || end - this.#lineStart === CRLF_BYTES) return end;
-      this.#lineStart = end;
-    }
-  }
-
-  /** Where the next line ends, its CRLF included, if that is within the limit. */
-  #lineEnd(unread: Buffer, limit: number): number | typeof TOO_LONG | HttpFault | undefined {
-    const { length } = unread;
-    let at = this.#scanned;
-    // A loop, as lines are short: each call of indexOf costs more than a line's bytes.
-    while (at < length && unread[at] !== LF) at += 1;
-    const end = at < length ? at + 1 : length;
-    if (end > limit) return TOO_LONG;
-    this.#scanned = end;
-    if (at === length) return undefined;
-    return unread[at - 1] === CR ? end : new HttpFault(400, 'a line ends in a bare LF');
-  }
-
-  #consume(bytes: number): void {
-    this.#bytes.consume(bytes);
-    this.#lineStart = 0;
-    this.#scanned = 0;
   }
 
   #bodyTooLarge(what: string): HttpFault {
@@ -271,8 +225,6 @@ class HttpReader implements Reader<HttpMessage> {
     this.#body.clear();
   }
 }
-
-const TOO_LONG = 'too long';
 
 /** Chunk extensions are refused: they have no use here, and readers are known to disagree on where they end. */
 const CHUNK_SIZE = /^[0-9A-Fa-f]{1,8}$/;

@@ -10,12 +10,16 @@ export interface JsonLimits {
 /**
  * Finds where a JSON text ends, byte by byte, without reading what it says: brackets outside of strings are matched,
  * and a text that is no array or object ends at white space or a bracket. It also notes what is cheaper to see here
- * than later: how many members all objects have, and whether all bytes are ASCII.
+ * than later: how many members all objects have, whether all bytes are ASCII, and whether a number may be too long for
+ * a double.
  */
 export class JsonScanner {
   /** Name–value pairs in all objects of the text: a reader that finds fewer has lost a name that came twice. */
   members = 0;
   ascii = true;
+  /** Digits in a row, outside of strings, that may be an integer beyond 2^53 − 1. */
+  longNumber = false;
+  #digits = 0;
   readonly #open: Uint8Array;
   readonly #maxDepth: number;
   #depth = 0;
@@ -40,6 +44,8 @@ export class JsonScanner {
   reset(): void {
     this.members = 0;
     this.ascii = true;
+    this.longNumber = false;
+    this.#digits = 0;
     this.#depth = 0;
     this.#state = BEFORE;
   }
@@ -80,17 +86,22 @@ export class JsonScanner {
           const fault = this.#closed(byte);
           if (fault !== undefined) return fault;
           if (this.#depth === 0) return this.#ended(state, high, at);
+        } else {
+          this.#count(byte);
         }
       } else if (state === ESCAPE) {
         state = STRING;
       } else if (state === WORD) {
         if (isDelimiter(byte)) return this.#ended(state, high, at - 1);
+        this.#count(byte);
       } else if (!isWhiteSpace(byte)) {
         if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
           return new WireFault('malformed', `${character(byte)} closes what was not opened`);
         }
         state = stateAfterFirst(byte);
-        if (state === INSIDE) {
+        if (state === WORD) {
+          this.#count(byte);
+        } else if (state === INSIDE) {
           const fault = this.#opened(byte);
           if (fault !== undefined) return fault;
         }
@@ -103,6 +114,12 @@ export class JsonScanner {
     this.#state = state;
     if (high > 0x7f) this.ascii = false;
     return at;
+  }
+
+  /** Between two numbers there is always a byte that is counted here and is no digit. */
+  #count(byte: number): void {
+    this.#digits = byte >= ZERO && byte <= NINE ? this.#digits + 1 : 0;
+    if (this.#digits === LONG_DIGITS) this.longNumber = true;
   }
 
   #opened(byte: number): WireFault | undefined {
@@ -130,8 +147,13 @@ const ESCAPE = 3;
 const WORD = 4;
 type State = typeof BEFORE | typeof INSIDE | typeof STRING | typeof ESCAPE | typeof WORD;
 
+/** An integer beyond 2^53 − 1 has at least as many digits. */
+const LONG_DIGITS = 16;
+
 const SPACE = 0x20;
 const QUOTE = 0x22;
+const ZERO = 0x30;
+const NINE = 0x39;
 const COLON = 0x3a;
 const BACKSLASH = 0x5c;
 const OPEN_BRACKET = 0x5b;

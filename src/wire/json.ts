@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { WireFault } from './fault.ts';
 import { isWhiteSpace, type JsonLimits, JsonScanner, NOT_YET } from './json-scanner.ts';
+import { measured, type Utf8Text } from './utf8-text.ts';
 import { countMembers, type Value } from './value.ts';
 
 /** A text that is whole and can't be read: no JSON, or JSON that two readers could understand differently. */
@@ -25,18 +26,25 @@ declare global {
 }
 
 /** Reads bytes that are one JSON text, with white space around it. Never throws. */
-export function parseJsonBytes(bytes: Buffer, limits: JsonLimits): Value | JsonFailure {
+export const parseJsonBytes = (bytes: Buffer, limits: JsonLimits): Value | JsonFailure =>
+  jsonParser(limits)(bytes);
+
+/** The same for who reads many: a function that keeps its scanner. */
+export function jsonParser(limits: JsonLimits): (bytes: Buffer) => Value | JsonFailure {
   const scanner = new JsonScanner(limits);
-  const end = scanner.scan(bytes, 0, bytes.length);
-  if (end instanceof WireFault) return new JsonFailure(end.reason);
-  if (end === NOT_YET && !scanner.endsWithStream) {
-    return new JsonFailure(scanner.begun ? 'no JSON: the text ends too early' : 'no JSON: no text at all');
-  }
-  const length = end === NOT_YET ? bytes.length : end;
-  for (let at = length; at < bytes.length; at += 1) {
-    if (!isWhiteSpace(bytes[at] ?? 0)) return new JsonFailure('no JSON: something follows the text');
-  }
-  return parseScanned(bytes, 0, length, scanner);
+  return (bytes) => {
+    scanner.reset();
+    const end = scanner.scan(bytes, 0, bytes.length);
+    if (end instanceof WireFault) return new JsonFailure(end.reason);
+    if (end === NOT_YET && !scanner.endsWithStream) {
+      return new JsonFailure(scanner.begun ? 'no JSON: the text ends too early' : 'no JSON: no text at all');
+    }
+    const length = end === NOT_YET ? bytes.length : end;
+    for (let at = length; at < bytes.length; at += 1) {
+      if (!isWhiteSpace(bytes[at] ?? 0)) return new JsonFailure('no JSON: something follows the text');
+    }
+    return parseScanned(bytes, 0, length, scanner);
+  };
 }
 
 /**
@@ -48,13 +56,13 @@ export function parseScanned(
   bytes: Buffer,
   start: number,
   end: number,
-  { members, ascii }: { readonly members: number; readonly ascii: boolean },
+  { members, ascii, longNumber }: JsonScanner,
 ): Value | JsonFailure {
   if (!ascii && !isUtf8(bytes.subarray(start, end)))
     return new JsonFailure('no JSON: the bytes are no UTF-8');
   const text = bytes.toString(ascii ? 'latin1' : 'utf8', start, end);
   try {
-    const value: Value = MAYBE_LARGE.test(text) ? parseExactly(text) : JSON.parse(text);
+    const value: Value = longNumber ? parseExactly(text) : JSON.parse(text);
     const counted = countMembers(value);
     if (typeof counted === 'string') return new JsonFailure(counted);
     return counted === members ? value : new JsonFailure('the same name comes twice in an object');
@@ -79,8 +87,9 @@ export function writeJson(value: Value): string {
   }
 }
 
-/** An integer beyond 2^53 − 1 has at least 16 digits. */
-const MAYBE_LARGE = /[0-9]{16}/;
+/** The same with its length. */
+export const writeMeasuredJson = (value: Value): Utf8Text => measured(writeJson(value));
+
 const INTEGER = /^-?[0-9]+$/;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_UINT64 = 2n ** 64n - 1n;

@@ -1,5 +1,6 @@
 import { ByteQueue } from './byte-queue.ts';
 import { type Reader, WireFault } from './fault.ts';
+import type { Utf8Text } from './utf8-text.ts';
 
 /** The framing of xapi's client library beside HTTP: 16 ASCII decimal digits of length, zero padded, then the body. */
 const LENGTH_DIGITS = 16;
@@ -73,5 +74,5 @@ function firstNonDigit(buffer: Buffer, from: number, to: number): number | undef
 }
 
 /** Frames a text. The length counts bytes of UTF-8. */
-export const writeLength16 = (text: string): string =>
-  Buffer.byteLength(text).toString().padStart(LENGTH_DIGITS, '0') + text;
+export const writeLength16 = ({ text, bytes }: Utf8Text): string =>
+  bytes.toString().padStart(LENGTH_DIGITS, '0') + text;

@@ -50,6 +50,7 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'switch.maxTransferBytes': ['1TB', SIZE],
   'switch.maxCredit': ['0', COUNT],
   'switch.slowReaderTimeout': ['0', DURATION],
+  'switch.maxWaitingTransfers': ['0', COUNT],
   'switch.maxTransferTimeout': ['1000h', DURATION],
   'switch.reconnectGrace': ['soon', DURATION_OR_0],
   'switch.sessionGrace': ['-1s', DURATION_OR_0],
@@ -57,6 +58,10 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'switch.messageTtl': ['a.*', rules('after', 'a duration')],
   'switch.deadLetter': ['a\0', TEXT],
   'switch.maxDeadLetters': ['0', COUNT],
+  'switch.policy': [
+    '[{"uid":"root","allow":["send"]}]',
+    'tables with uid or gid, whole numbers; queue, a pattern; and allow, a list of send, receive, create, destroy, observe, shutdown; or such a list as JSON',
+  ],
   'switch.allowShutdown': ['maybe', 'true or false'],
   'switch.traceEntries': ['0', COUNT],
   'switch.traceBytes': ['99999999999999999999', SIZE],
@@ -206,6 +211,16 @@ function valuesOf(setting: Setting): fc.Arbitrary<string> {
         .map((domains) => domains.join(','));
     case 'listener-rules':
       return fc.array(fc.tuple(pattern, fc.oneof(fc.constantFrom('wait', 'fail'), duration))).map(rulesText);
+    case 'policy-rules':
+      return fc
+        .array(
+          fc.record({
+            uid: fc.nat(),
+            queue: pattern,
+            allow: fc.subarray(['send', 'receive', 'observe'], { minLength: 1 }),
+          }),
+        )
+        .map((rules) => JSON.stringify(rules));
     case 'duration-rules':
       return fc.array(fc.tuple(pattern, duration)).map(rulesText);
     case 'queue':

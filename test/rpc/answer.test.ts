@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { jsonAnswers, unreadable } from '../../src/rpc/answer.ts';
+import { jsonAnswers, measuredAnswers, unreadable } from '../../src/rpc/answer.ts';
 import { keeping } from '../../src/rpc/encode.ts';
+import { writeMeasuredJson } from '../../src/wire/json.ts';
 import type { Value } from '../../src/wire/value.ts';
 import { sampleService } from './helpers.ts';
 
@@ -38,6 +39,12 @@ test('a batch is answered by an array in its order, without its notifications', 
     '[{"result":"a","error":null,"id":1},{"jsonrpc":"2.0","result":"l","id":2},' +
       '{"result":null,"error":["Internal_error","a request: expected an object, got number 5"],"id":null}]',
   );
+});
+
+test('the length that comes with a batch is that of its bytes', async () => {
+  const measure = measuredAnswers(sampleService(), limits, writeMeasuredJson);
+  const { text, bytes } = await measure([echo('é', 1), echo('n', null), echo('€', 2)]);
+  assert.equal(bytes, Buffer.byteLength(text));
 });
 
 test('a batch of notifications is not answered', async () => {

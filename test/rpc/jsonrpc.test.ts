@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { internalError, result, unimplemented } from '../../src/rpc/call.ts';
-import { readMessage, writeAnswer } from '../../src/rpc/jsonrpc.ts';
+import { type Answer, internalError, result, unimplemented } from '../../src/rpc/call.ts';
+import { type Id, readMessage, type Version, writeAnswer } from '../../src/rpc/jsonrpc.ts';
+import { writeMeasuredJson } from '../../src/wire/json.ts';
 import type { Value } from '../../src/wire/value.ts';
 
 const read = (value: Value) => readMessage(value, 3);
@@ -110,31 +111,38 @@ for (const [name, value, version, id, reason] of invalid) {
   });
 }
 
-const write = JSON.stringify;
+const write = (version: Version, id: Id, answer: Answer): string =>
+  writeAnswer(version, id, answer, writeMeasuredJson).text;
 
 test('a result in the shape of each version', () => {
-  assert.equal(writeAnswer('1.0', 3, result([]), write), '{"result":[],"error":null,"id":3}');
-  assert.equal(
-    writeAnswer('2.0', 'a"b', result(null), write),
-    '{"jsonrpc":"2.0","result":null,"id":"a\\"b"}',
-  );
+  assert.equal(write('1.0', 3, result([])), '{"result":[],"error":null,"id":3}');
+  assert.equal(write('2.0', 'a"b', result(null)), '{"jsonrpc":"2.0","result":null,"id":"a\\"b"}');
 });
 
 test('an error in the shape of each version', () => {
   const error = unimplemented('Plugin.foo');
+  assert.equal(write('1.0', 3, error), '{"result":null,"error":["Unimplemented","Plugin.foo"],"id":3}');
   assert.equal(
-    writeAnswer('1.0', 3, error, write),
-    '{"result":null,"error":["Unimplemented","Plugin.foo"],"id":3}',
-  );
-  assert.equal(
-    writeAnswer('2.0', 3, error, write),
+    write('2.0', 3, error),
     '{"jsonrpc":"2.0","error":{"code":-32601,"message":"no method Plugin.foo here","data":["Unimplemented","Plugin.foo"]},"id":3}',
   );
 });
 
+test('the length that comes with an answer is that of its bytes', () => {
+  const error = { kind: 'interface', code: 1, variant: ['é'], message: '€' } as const;
+  for (const version of ['1.0', '2.0'] as const) {
+    for (const id of [7, null, 2n ** 63n, 'a', 'é😀']) {
+      for (const answer of [result(['é', '\ud83d']), result('a'), { type: 'error', error } as const]) {
+        const { text, bytes } = writeAnswer(version, id, answer, writeMeasuredJson);
+        assert.equal(bytes, Buffer.byteLength(text));
+      }
+    }
+  }
+});
+
 test('an id of 64 bits is written exactly', () => {
   assert.equal(
-    writeAnswer('1.0', -9223372036854775808n, result(1), write),
+    write('1.0', -9223372036854775808n, result(1)),
     '{"result":1,"error":null,"id":-9223372036854775808}',
   );
 });
@@ -147,13 +155,13 @@ const codes: [Parameters<typeof internalError>[0], number][] = [
 ];
 for (const [kind, code] of codes) {
   test(`the code of the error kind ${kind} in 2.0 is ${code}`, () => {
-    const text = writeAnswer('2.0', 1, internalError(kind, 'why'), write);
+    const text = write('2.0', 1, internalError(kind, 'why'));
     assert.deepEqual(JSON.parse(text).error, { code, message: 'why', data: ['Internal_error', 'why'] });
   });
 }
 
 test("an interface's own error brings its code", () => {
   const error = { kind: 'interface', code: 7, variant: ['Cancelled', 'op'], message: 'cancelled' } as const;
-  const text = writeAnswer('2.0', 1, { type: 'error', error }, write);
+  const text = write('2.0', 1, { type: 'error', error });
   assert.deepEqual(JSON.parse(text).error, { code: 7, message: 'cancelled', data: ['Cancelled', 'op'] });
 });

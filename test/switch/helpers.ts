@@ -1,9 +1,10 @@
 import type { TestContext } from 'node:test';
 import { Broker } from '../../src/switch/broker.ts';
 import { createSwitchFront, type SwitchFrontLimits } from '../../src/switch/front.ts';
-import { SwitchHost } from '../../src/switch/host.ts';
+import { type HostOptions, SwitchHost } from '../../src/switch/host.ts';
 import type { BrokerLimits } from '../../src/switch/limits.ts';
 import type { Operation } from '../../src/switch/protocol.ts';
+import type { Conversation, Peer, PeerIdentity } from '../../src/wire/conversation.ts';
 import { type Client, connectClient } from '../helpers/client.ts';
 import { listen } from '../socket/helpers.ts';
 
@@ -17,6 +18,7 @@ export const LIMITS: BrokerLimits = {
   maxQueueBytes: 64 * 1024 * 1024,
   maxTransferQueues: 100,
   maxTransferBytes: 16 * 1024 * 1024,
+  maxWaitingTransfers: 10_000,
   traceEntries: 100,
   traceBytes: 1024 * 1024,
   tracePayloadBytes: 1024,
@@ -50,6 +52,7 @@ export interface TestSwitch {
 export async function startSwitch(
   t: TestContext,
   overrides: Partial<BrokerLimits & SwitchFrontLimits> = {},
+  { policy, identity }: { policy?: HostOptions['policy']; identity?: PeerIdentity } = {},
 ): Promise<TestSwitch> {
   const limits = { ...LIMITS, ...overrides };
   const now = (): number => performance.timeOrigin + performance.now();
@@ -69,6 +72,7 @@ export async function startSwitch(
     shutdown: () => {
       shutdowns += 1;
     },
+    ...(policy === undefined ? {} : { policy }),
   });
   const frontLimits = {
     maxHeaderBytes: 16 * 1024,
@@ -78,7 +82,7 @@ export async function startSwitch(
     ...limits,
   };
   const front = createSwitchFront(host, frontLimits, (reason) => refusals.push(reason));
-  const { path } = await listen(t, (peer) => {
+  const start = (peer: Peer): Conversation => {
     const conversation = front(peer);
     const closed = conversation.closed.bind(conversation);
     return Object.assign(conversation, {
@@ -88,7 +92,8 @@ export async function startSwitch(
         wake();
       },
     });
-  });
+  };
+  const { path } = await listen(t, start, { identify: () => identity });
   return {
     path,
     host,

@@ -143,3 +143,24 @@ test('no message is skipped and none comes twice however a transfer of several q
     { numRuns: 500 },
   );
 });
+
+test('one more transfer than switch.maxWaitingTransfers may wait is refused, until one of the session ends', () => {
+  const broker = limited({ maxWaitingTransfers: 2 });
+  const wait = (token: string) => {
+    const connection = broker.connect();
+    broker.decide(connection, { type: 'login', token }, 0);
+    const decision = broker.decide(connection, transfer(['q']), 0);
+    return decision.type === 'wait' ? decision.subscribe(() => {}) : decision.out;
+  };
+  const end = wait('one');
+  wait('one');
+  assert.deepEqual(wait('one'), {
+    type: 'refused',
+    status: 503,
+    reason: '2 transfers of this session wait, as many as switch.maxWaitingTransfers allows',
+  });
+  assert.equal(typeof wait('other'), 'function');
+  assert.ok(typeof end === 'function');
+  end();
+  assert.equal(typeof wait('one'), 'function');
+});

@@ -24,6 +24,7 @@ test('the unread bytes are what was pushed and not consumed', () => {
           model = model.slice(length);
         }
         assert.equal(unread(queue), model);
+        assert.equal(queue.unread.toString('latin1'), model);
         assert.equal(queue.length, model.length);
       }
     }),

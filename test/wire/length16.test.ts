@@ -3,19 +3,20 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { WireFault } from '../../src/wire/fault.ts';
 import { Length16Reader, writeLength16 } from '../../src/wire/length16.ts';
+import { measured } from '../../src/wire/utf8-text.ts';
 import { readAll } from '../helpers/readers.ts';
 import { cut, places, singly, text } from '../helpers/values.ts';
 
 const read = (pieces: readonly Buffer[]) => readAll(new Length16Reader({ maxRequestBytes: 100 }), pieces);
 
 test('a body has its length in 16 digits before it, counted in bytes', () => {
-  assert.equal(writeLength16('{"a":"é"}'), '0000000000000010{"a":"é"}');
+  assert.equal(writeLength16(measured('{"a":"é"}')), '0000000000000010{"a":"é"}');
 });
 
 test('bodies come out as they went in, however the bytes are cut', () => {
   fc.assert(
     fc.property(fc.array(text, { maxLength: 5 }), places, (bodies, cuts) => {
-      const bytes = Buffer.from(bodies.map(writeLength16).join(''));
+      const bytes = Buffer.from(bodies.map((body) => writeLength16(measured(body))).join(''));
       assert.deepEqual(read(cut(bytes, cuts)).map(String), bodies);
     }),
   );
@@ -38,9 +39,9 @@ test('the same bytes give the same bodies and faults, however they are cut', () 
 
 test('a body does not change when more comes', () => {
   const reader = new Length16Reader({ maxRequestBytes: 100 });
-  for (const byte of singly(Buffer.from(writeLength16('first')))) reader.push(byte);
+  for (const byte of singly(Buffer.from(writeLength16(measured('first'))))) reader.push(byte);
   const first = reader.read();
-  reader.push(Buffer.from(writeLength16('other').repeat(100)));
+  reader.push(Buffer.from(writeLength16(measured('other')).repeat(100)));
   while (reader.read() !== undefined);
   assert.equal(String(first), 'first');
 });

@@ -171,6 +171,7 @@ test('the watches of a connection that is gone are gone, and nothing more is sen
   const open = () =>
     store.converse({
       send: (bytes) => sent.push(bytes),
+      identity: undefined,
       unsent: 0,
       full: false,
       close: () => assert.fail('closed'),

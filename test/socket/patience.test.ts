@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { type Peer, reply } from '../../src/wire/conversation.ts';
+import { connectClient } from '../helpers/client.ts';
+import { lines, listen } from './helpers.ts';
+
+const MUCH = 'x'.repeat(4 * 1024 * 1024);
+
+test('a peer that leaves too much unread for longer than the conversation waits is closed', async (t) => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const start = () =>
+    Object.assign(
+      lines(() => reply(MUCH), resolve),
+      { patience: 1 },
+    );
+  const { path } = await listen(t, start);
+  const client = await connectClient(t, path);
+  client.socket.pause();
+  client.send('a\n');
+  await promise;
+});
+
+test('a peer that has read in time lives on', async (t) => {
+  const start = () =>
+    Object.assign(
+      lines(() => reply(MUCH)),
+      { patience: 60_000 },
+    );
+  const { path } = await listen(t, start);
+  const client = await connectClient(t, path);
+  for (let n = 0; n < 3; n += 1) {
+    client.send('a\n');
+    await client.receive(MUCH.length);
+  }
+  assert.equal(client.socket.destroyed, false);
+});
+
+test('a conversation is told that its peer is full, and is asked again when it no longer is', async (t) => {
+  const peers: Peer[] = [];
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  let waiting = false;
+  const { path } = await listen(t, (peer) => {
+    peers.push(peer);
+    const conversation = lines((line) => reply(line));
+    const next = conversation.next.bind(conversation);
+    return Object.assign(conversation, {
+      next: () => {
+        if (waiting && !peer.full) resolve();
+        return next();
+      },
+    });
+  });
+  const client = await connectClient(t, path);
+  client.send('a\n');
+  await client.receive(1);
+  const [peer = assert.fail()] = peers;
+  assert.equal(peer.full, false);
+  client.socket.pause();
+  peer.send(MUCH);
+  assert.equal(peer.full, true);
+  waiting = true;
+  client.socket.resume();
+  await asked;
+});
+
+test('a closed peer leaves no clock behind', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const start = () =>
+    Object.assign(
+      lines(() => reply(MUCH), resolve),
+      { patience: 1000 },
+    );
+  const { path } = await listen(t, start);
+  const client = await connectClient(t, path);
+  client.socket.pause();
+  client.send('a\n');
+  await once(client.socket, 'readable');
+  client.socket.destroy();
+  await promise;
+  t.mock.timers.tick(1000);
+});
