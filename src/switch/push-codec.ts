@@ -40,7 +40,7 @@ export type PushMessage =
   | { readonly type: 'call'; readonly id: number | undefined; readonly call: PushCall }
   | { readonly type: 'wrong'; readonly id: number | null; readonly error: PushError };
 
-const METHODS: Readonly<Record<string, (fields: Fields) => PushCall>> = {
+const METHODS: Readonly<Record<string, (fields: Fields, maxAcks: number) => PushCall>> = {
   'switch.login': (fields) => ({ type: 'login', token: fields.text('token') }),
   'switch.create': (fields) => ({
     type: 'create',
@@ -70,7 +70,7 @@ const METHODS: Readonly<Record<string, (fields: Fields) => PushCall>> = {
     subscription: fields.integer('subscription', 0),
     more: fields.integer('more', 1),
   }),
-  'switch.ack': (fields) => ({ type: 'ack-batch', ids: readIds(fields) }),
+  'switch.ack': (fields, maxAcks) => ({ type: 'ack-batch', ids: readIds(fields, maxAcks) }),
   'switch.list': (fields) => ({
     type: 'list',
     prefix: fields.text('prefix'),
@@ -78,17 +78,17 @@ const METHODS: Readonly<Record<string, (fields: Fields) => PushCall>> = {
   }),
 };
 
-/** Reads a message, which is any value that MessagePack can carry. */
-export function readPushMessage(message: unknown): PushMessage {
+/** Reads a message, which is any value that MessagePack can carry. `maxAcks` is `switch.maxCredit`: acks in one request. */
+export function readPushMessage(message: unknown, maxAcks: number): PushMessage {
   if (!isList(message))
     return wrong(null, 'Invalid', `a message: expected an array, got ${describe(message)}`);
   const [type, second, third, fourth] = message;
   if (type === REQUEST && message.length === 4) {
     return isInteger(second)
-      ? readCall(second, third, fourth)
+      ? readCall(second, third, fourth, maxAcks)
       : wrong(null, 'Invalid', `id: expected an integer below 2^53, got ${describe(second)}`);
   }
-  if (type === NOTIFICATION && message.length === 3) return readCall(undefined, second, third);
+  if (type === NOTIFICATION && message.length === 3) return readCall(undefined, second, third, maxAcks);
   return wrong(
     null,
     'Invalid',
@@ -108,7 +108,7 @@ function readCall(id: number | undefined, method: unknown, params: unknown): Pus
   }
   if (!isList(params)) return wrong(id, 'Invalid', `params: expected an array, got ${describe(params)}`);
   const fields = new Fields(params);
-  const call = read(fields);
+  const call = read(fields, maxAcks);
   fields.end('params');
   return fields.problem === undefined
     ? { type: 'call', id, call }
@@ -146,13 +146,16 @@ export function readKind(fields: Fields): Kind {
 }
 
 /** `[[queue, [id, …]], …]` */
-function readIds(fields: Fields): MessageId[] {
+function readIds(fields: Fields, most: number): MessageId[] {
   const ids: MessageId[] = [];
+  let count = 0;
   for (const entry of fields.list('acks')) {
     const [queue, numbers] = isList(entry) ? entry : [];
     if (!isList(entry) || entry.length !== 2 || typeof queue !== 'string' || !isList(numbers)) {
       return fields.wrong('acks', '[[queue, [id, …]], …]', entry, []);
     }
+    count += numbers.length;
+    if (count > most) return fields.wrong('acks', `at most switch.maxCredit (${most})`, count, []);
     for (const id of numbers) {
       if (!isInteger(id)) return fields.wrong('acks', 'an integer for an id', id, []);
       ids.push({ queue, id });

@@ -139,6 +139,9 @@ function readRequestLine(bytes: Buffer): RequestLine | HttpFault | undefined {
   const method = oneOf(COMMON_METHODS, bytes, 0, methodEnd) ?? bytes.toString('latin1', 0, methodEnd);
   // What follows a CONNECT is a tunnel to some readers, and a request's body to others.
   if (method === 'CONNECT') return new HttpFault(501, 'the method CONNECT: this is no proxy');
+  // What stands where a method should is likely the rest of a body whose length was understood otherwise.
+  if (!METHODS.has(method))
+    return new HttpFault(501, `the method: expected POST or GET, got ${quoted(method)}`);
   const target =
     oneOf(COMMON_TARGETS, bytes, targetStart, targetEnd) ?? bytes.toString('latin1', targetStart, targetEnd);
   if (!isTarget(target)) {
@@ -169,6 +172,18 @@ function wrongRequestLine(line: string): HttpFault {
     ? new HttpFault(400, `the request line: expected METHOD /path HTTP/1.1, got ${quoted(line)}`)
     : new HttpFault(505, `expected HTTP/1.1 or HTTP/1.0, got ${version}`);
 }
+
+/** RFC 9110, section 9, and RFC 5789. */
+const METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+]);
 
 /** The forms of RFC 9112, section 3.2, but for CONNECT's. */
 const isTarget = (target: string): boolean =>
