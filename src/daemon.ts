@@ -18,6 +18,7 @@ import { type DurableSwitch, type DurableSwitchOptions, openDurableSwitch } from
 import { USUAL_TIMEOUTS } from './switch/foreign-session.ts';
 import { createSwitchFront } from './switch/front.ts';
 import { type JoinedQueue, joinSwitch } from './switch/join.ts';
+import { JOURNAL_FOLDER, STATE_LOCK_FILE } from './switch/journal/backup.ts';
 import { createPolicy } from './switch/policy.ts';
 import { type QueueService, type QueueServiceOptions, serveQueue } from './switch/service.ts';
 import { httpResponse } from './wire/http-response.ts';
@@ -52,7 +53,6 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 const EMBEDDED_SOCKET = 'xenstored.sock';
 const LOCK_FILE = 'datapathd.lock';
-const STATE_LOCK_FILE = 'state.lock';
 /** Requests on a queue that are answered at the same time. */
 const MAX_CONCURRENT = 256;
 
@@ -235,7 +235,7 @@ class House {
     const { stateDirectory } = config.switch;
     if (stateDirectory === '') return undefined;
     this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
-    const directory = join(stateDirectory, 'switch');
+    const directory = join(stateDirectory, JOURNAL_FOLDER);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     return { ...config.journal, directory, warn: (text) => this.#report('warn', 'journal', {}, text) };
   }

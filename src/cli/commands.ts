@@ -8,6 +8,7 @@ import { mscgenCommand } from './commands/mscgen.ts';
 import { queuePurgeCommand, queueRequeueCommand, queueShowCommand } from './commands/queue.ts';
 import { completionCommand, manCommand } from './commands/self.ts';
 import { serveCommand } from './commands/serve.ts';
+import { stateBackupCommand, stateRestoreCommand } from './commands/state.ts';
 import { statusCommand } from './commands/status.ts';
 import { tailCommand } from './commands/tail.ts';
 import { topCommand } from './commands/top.ts';
@@ -16,6 +17,7 @@ import { traceCommand } from './commands/trace.ts';
 /** The commands whose names are two words, by the first. */
 export const GROUPS: Readonly<Record<string, string>> = {
   queue: 'look at what waits in a queue, and change it',
+  state: 'copy what the daemon keeps on disk, and put it back',
 };
 
 /** Every command, in the order in which they are shown. */
@@ -36,6 +38,8 @@ export const COMMANDS: readonly Command[] = [
   destroyCommand,
   benchCommand,
   shutdownCommand,
+  stateBackupCommand,
+  stateRestoreCommand,
   completionCommand(() => COMMANDS),
   manCommand(() => COMMANDS),
 ];

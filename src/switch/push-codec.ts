@@ -97,7 +97,7 @@ export function readPushMessage(message: unknown, maxAcks: number): PushMessage 
   );
 }
 
-function readCall(id: number | undefined, method: unknown, params: unknown): PushMessage {
+function readCall(id: number | undefined, method: unknown, params: unknown, maxAcks: number): PushMessage {
   if (typeof method !== 'string') {
     return wrong(id, 'Invalid', `method: expected a text, got ${describe(method)}`);
   }

@@ -16,6 +16,9 @@ export interface SubscriptionsOptions {
   readonly maxQueues: number;
 }
 
+/** Between so many messages it is looked whether the connection is full. */
+const TAKEN_AT_ONCE = 100;
+
 interface Subscription {
   readonly number: number;
   credit: number;
@@ -159,7 +162,7 @@ export class Subscriptions {
       if (full()) return false;
       const queue = ready.shift();
       if (queue === undefined) return true;
-      const messages = take(queue.name, queue.cursor, free);
+      const messages = take(queue.name, queue.cursor, Math.min(free, TAKEN_AT_ONCE));
       queue.ready = messages.length > 0;
       if (queue.ready) ready.push(queue);
       subscription.unacked += messages.length;

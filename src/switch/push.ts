@@ -86,7 +86,7 @@ export class PushConversation implements Conversation {
       return this.#ended && !this.#isIdle() ? this.#once(() => this.#isIdle(), reply(NOTHING)) : undefined;
     }
     if (message instanceof WireFault) return this.#farewell(message.reason);
-    const read = readPushMessage(message);
+    const read = readPushMessage(message, this.#limits.maxCredit);
     return read.type === 'wrong' ? reply(this.#error(read.id, read.error)) : this.#answer(read.id, read.call);
   }
 
@@ -185,10 +185,6 @@ export class PushConversation implements Conversation {
   }
 
   #ack(ids: readonly MessageId[]): Out | Promise<Out> {
-    const { maxCredit } = this.#limits;
-    if (ids.length > maxCredit) {
-      return outcome(`${ids.length} acks at once are over switch.maxCredit (${maxCredit})`);
-    }
     let last: Out | Promise<Out> = DONE;
     for (const id of ids) {
       const out = this.#client.perform({ type: 'ack', id });

@@ -12,8 +12,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   xenstore: ['wire'],
   storage: ['rpc', 'xenstore', 'wire/value.ts'],
   service: ['rpc', 'wire'],
-  // Where the switch's socket is, the daemon's configuration says.
-  cli: ['wire', 'config.ts'],
+  // Where the switch's socket and state are, the daemon's configuration says; a backup works on the state itself.
+  cli: ['wire', 'config.ts', 'posix.ts', 'switch/journal'],
   config: [],
 };
 

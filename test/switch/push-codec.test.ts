@@ -18,6 +18,9 @@ import {
 import { readAll } from '../helpers/readers.ts';
 import { cut, places, text, value } from '../helpers/values.ts';
 
+const MAX_ACKS = 100;
+const readPush = (message: unknown) => readPushMessage(message, MAX_ACKS);
+
 const decode = (pieces: readonly Buffer[]): unknown[] =>
   readAll(new BinaryMessagePackReader({ maxRequestBytes: 2 ** 20, maxDepth: 8 }), pieces);
 
@@ -68,7 +71,7 @@ test('calls come out as they went in, however the bytes are cut', () => {
     fc.property(fc.array(call, { maxLength: 5 }), places, (calls, cuts) => {
       const written = Buffer.concat(calls.map((each, number) => writeCall(number, each)));
       assert.deepEqual(
-        decode(cut(written, cuts)).map(readPushMessage),
+        decode(cut(written, cuts)).map(readPush),
         calls.map((each, number) => ({ type: 'call', id: number, call: each })),
       );
     }),
@@ -126,14 +129,14 @@ test('integers above 32 bits are integers on the wire', () => {
 });
 
 test('a payload may be a text, which stands for its UTF-8', () => {
-  const read = readPushMessage([0, 1, 'switch.publish', ['q', ['request', 'r'], 'é']]);
+  const read = readPush([0, 1, 'switch.publish', ['q', ['request', 'r'], 'é']]);
   assert.ok(read.type === 'call' && read.call.type === 'send');
   assert.deepEqual(read.call.payload, Buffer.from('é'));
 });
 
 test('what may be left out may be nil, too', () => {
   for (const params of [['', null], ['']]) {
-    assert.deepEqual(readPushMessage([0, 1, 'switch.list', params]), {
+    assert.deepEqual(readPush([0, 1, 'switch.list', params]), {
       type: 'call',
       id: 1,
       call: { type: 'list', prefix: '', alive: false },
@@ -247,6 +250,22 @@ const wrong: [what: string, message: Packable, id: number | null, text: string][
     'switch.ack: acks: expected an integer for an id, got the text "a"',
   ],
   [
+    'an ack of too many',
+    [
+      0,
+      1,
+      'switch.ack',
+      [
+        [
+          ['q', [1]],
+          ['p', Array(100).fill(1)],
+        ],
+      ],
+    ],
+    1,
+    'switch.ack: acks: expected at most switch.maxCredit (100), got 101',
+  ],
+  [
     'a flag that is none',
     [0, 1, 'switch.list', ['', 1]],
     1,
@@ -255,7 +274,7 @@ const wrong: [what: string, message: Packable, id: number | null, text: string][
 ];
 for (const [what, sent, expectedId, expectedText] of wrong) {
   test(`${what} is answered with an error that says so`, () => {
-    const read = readPushMessage(sent);
+    const read = readPush(sent);
     assert.deepEqual(read, {
       type: 'wrong',
       id: expectedId,
@@ -265,7 +284,7 @@ for (const [what, sent, expectedId, expectedText] of wrong) {
 }
 
 test('a method that is not there is answered with those that are', () => {
-  const read = readPushMessage([0, 1, 'constructor', []]);
+  const read = readPush([0, 1, 'constructor', []]);
   assert.ok(read.type === 'wrong');
   assert.equal(read.error.variant, 'Unimplemented');
   assert.match(read.error.text, /^no method "constructor": there are switch\.login, switch\.create, /);
@@ -287,7 +306,7 @@ test('no value makes either side throw', () => {
   );
   fc.assert(
     fc.property(message, (sent) => {
-      readPushMessage(sent);
+      readPush(sent);
       readServerMessage(sent);
     }),
     { numRuns: 2000 },
