@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { type Config, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { Log, Logger } from './log.ts';
-import { lockFile } from './posix.ts';
+import { type LockOutcome, lockFile } from './posix.ts';
 import { createReporter, type Reporter } from './reporter.ts';
 import { jsonAnswers, type Refused, type RpcLimits, unreadable } from './rpc/answer.ts';
 import { keeping } from './rpc/encode.ts';
@@ -72,10 +72,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
 }
 
+function lockIn(directory: string, lockName: string, setting: string): LockOutcome {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return lockFile(join(directory, lockName), `${process.pid}`);
+  } catch (error) {
+    throw new StartError(`${error instanceof Error ? error.message : error} (${setting})`);
+  }
+}
+
 /** Makes a folder private, unless it is there already, and takes it: it belongs to one daemon at a time. */
 function takeDirectory(directory: string, lockName: string, setting: string): () => void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const lock = lockFile(join(directory, lockName), `${process.pid}`);
+  const lock = lockIn(directory, lockName, setting);
   if (lock.type === 'held') {
     throw new StartError(
       `a datapathd with the pid ${lock.note} already runs in ${resolve(directory)} (${setting})`,

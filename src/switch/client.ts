@@ -108,7 +108,7 @@ class PushClient implements SwitchPushClient {
     this.#socket = socket;
     this.#reader = new BinaryMessagePackReader({
       maxRequestBytes,
-      bytesSetting: "the client's maxMessageBytes",
+      names: { bytes: "the client's maxMessageBytes", depth: 'anything in this protocol' },
       maxDepth: MAX_DEPTH,
     });
     socket.on('data', (chunk) => this.#received(chunk));

@@ -56,7 +56,7 @@ export class PushConversation implements Conversation {
     this.#refused = refused;
     this.#reader = new BinaryMessagePackReader({
       maxRequestBytes: limits.maxMessageBytes + ENVELOPE_BYTES,
-      bytesSetting: 'switch.maxMessageBytes and 64 KiB',
+      names: { bytes: 'switch.maxMessageBytes and 64 KiB', depth: 'anything in this protocol' },
       maxDepth: MAX_DEPTH,
     });
     this.#subscriptions = new Subscriptions({

@@ -9,9 +9,11 @@ export interface MessagePackLimits {
   readonly maxDepth: number;
   /** Binary data has a place in the messages. */
   readonly binary?: boolean;
-  /** The setting that `maxRequestBytes` comes from, for the texts; `sockets.maxRequestBytes` where it is not said. */
-  readonly bytesSetting?: string;
+  /** What the limits come from, for the texts; the settings `sockets.<name>` where it is not said. */
+  readonly names?: { readonly bytes: string; readonly depth: string };
 }
+
+const SETTINGS = { bytes: 'sockets.maxRequestBytes', depth: 'sockets.maxDepth' };
 
 /**
  * Finds where a MessagePack message ends, and refuses what has no place in a `Value` before a decoder sees it:
@@ -97,9 +99,9 @@ export class MessagePackScanner {
   }
 
   #open(kind: 'array' | 'map', items: number): WireFault | undefined {
-    const { maxDepth } = this.#limits;
+    const { maxDepth, names = SETTINGS } = this.#limits;
     if (this.#depth === maxDepth) {
-      return new WireFault('limit', `nested deeper than sockets.maxDepth (${maxDepth})`);
+      return new WireFault('limit', `nested deeper than ${names.depth} (${maxDepth})`);
     }
     this.#left[this.#depth] = items;
     this.#maps[this.#depth] = kind === 'map';
@@ -109,8 +111,8 @@ export class MessagePackScanner {
   }
 
   #tooLarge(): WireFault {
-    const { maxRequestBytes, bytesSetting = 'sockets.maxRequestBytes' } = this.#limits;
-    return new WireFault('limit', `a message of more than ${bytesSetting} (${maxRequestBytes}) bytes`);
+    const { maxRequestBytes, names = SETTINGS } = this.#limits;
+    return new WireFault('limit', `a message of more than ${names.bytes} (${maxRequestBytes}) bytes`);
   }
 }
 

@@ -174,3 +174,12 @@ test('without a state directory nothing is kept, and ids still go on', async (t)
   const [[, after]] = JSON.parse(await again.text('POST', '/request/q/r', 'new'));
   assert.ok(after > before);
 });
+
+test('a state directory that can not be had ends the start with the reason and the setting', async (t) => {
+  const daemon = spawnDaemon(t, { flags: ['--switch.stateDirectory=/proc/nowhere'] });
+  assert.equal(await daemon.ended, 1);
+  await assert.rejects(
+    daemon.logged(() => false),
+    /\/proc\/nowhere.* \(switch\.stateDirectory\)/,
+  );
+});

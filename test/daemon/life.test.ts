@@ -67,6 +67,7 @@ test('on a terminal the log is for people', async (t) => {
       process.execPath,
       MAIN,
       `--sockets.directory=${directory}`,
+      '--switch.stateDirectory=',
     ],
     { env: { ...process.env, TERM: 'xterm' } },
   );

@@ -22,18 +22,16 @@ test('a peer that leaves too much unread for longer than the conversation waits 
 });
 
 test('a peer that has read in time lives on', async (t) => {
-  const start = () =>
-    Object.assign(
-      lines(() => reply(MUCH)),
-      { patience: 60_000 },
-    );
-  const { path } = await listen(t, start);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const answer = (line: string) => reply(line === 'much' ? MUCH : 'little');
+  const { path } = await listen(t, () => Object.assign(lines(answer), { patience: 1000 }));
   const client = await connectClient(t, path);
-  for (let n = 0; n < 3; n += 1) {
-    client.send('a\n');
-    await client.receive(MUCH.length);
-  }
-  assert.equal(client.socket.destroyed, false);
+  client.send('much\nlittle\n');
+  // The second answer leaves when the first has been taken.
+  await client.receive(MUCH.length + 'little'.length);
+  t.mock.timers.tick(1000);
+  client.send('little\n');
+  await client.receive('little'.length);
 });
 
 test('a conversation is told that its peer is full, and is asked again when it no longer is', async (t) => {

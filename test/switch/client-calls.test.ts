@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SwitchLost } from '../../src/switch/client.ts';
 import { openPushCaller, servePush } from '../../src/switch/client-calls.ts';
+import { reply } from '../../src/wire/conversation.ts';
+import { converse } from '../../src/wire/converse.ts';
+import { BinaryMessagePackReader, writeBinaryMessagePack } from '../../src/wire/messagepack.ts';
+import { listen } from '../socket/helpers.ts';
 import { login, startSwitch } from './helpers.ts';
 import { inbox, loginPush, request, texts } from './push-helpers.ts';
 
@@ -29,6 +33,30 @@ test('many calls are answered at the same time, each with its own answer', async
   );
   await caller.leave();
   assert.deepEqual(await client.list(''), ['service']);
+});
+
+test('an answer that comes together with the id of its request finds its call', async (t) => {
+  const { path } = await listen(t, () =>
+    converse({
+      protocol: 'messagepack',
+      reader: new BinaryMessagePackReader({ maxRequestBytes: 1000, maxDepth: 8 }),
+      answer: (message) => {
+        const [, id, method] = Array.isArray(message) ? message : [];
+        const asked = method === 'switch.publish' ? 5 : null;
+        const answered = writeBinaryMessagePack([1, id, null, asked]);
+        if (asked === null) return reply(answered);
+        const kind = ['response', ['service', asked]];
+        const delivery = [2, 'switch.deliver', [0, ['replies', 1], Buffer.from('pong'), kind, 'server', 0]];
+        return reply(Buffer.concat([answered, writeBinaryMessagePack(delivery)]));
+      },
+      fault: ({ reason }) => assert.fail(reason),
+    }),
+  );
+  const caller = await openPushCaller(await loginPush(t, path, 'client'), 'replies');
+  assert.deepEqual(await caller.call('service', Buffer.from('ping'), LONG_MS), {
+    type: 'answered',
+    answer: Buffer.from('pong'),
+  });
 });
 
 test('a service of an HTTP client answers a call over MessagePack', async (t) => {

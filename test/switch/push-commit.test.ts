@@ -180,7 +180,7 @@ test('a client that has said all that it wants gets its answers before the close
   const held = await withQueue();
   held.ask(publish(2, 'a'), publish(3, 'b'));
   held.end();
-  assert.equal(held.isClosed(), false);
+  assert.equal(held.isAwaiting(), true);
   await held.commit();
   assert.deepEqual(held.answers().length, 2);
   assert.equal(held.conversation.next(), undefined);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { SwitchLost, SwitchRefused } from '../../src/switch/client.ts';
+import { LISTENING, WaitingTransfers } from '../../src/switch/waiting.ts';
 import { login, startSwitch } from './helpers.ts';
 import { inbox, loginPush, request, texts } from './push-helpers.ts';
 
@@ -198,6 +199,16 @@ test('a queue is alive for as long as it is subscribed to', async (t) => {
   assert.equal(await listens(), true);
   await subscription.end();
   assert.equal(await listens(), false);
+  // Somebody has listened, as `list/alive` has it.
+  assert.equal(await http.text('GET', '/list/alive/'), '["q"]');
+});
+
+test('a queue is alive as long as the last of those that wait for it', () => {
+  const waiting = new WaitingTransfers();
+  for (const until of [50, LISTENING, 70]) {
+    waiting.subscribe({ queues: ['q'], until, token: 'me', wake: () => {} });
+  }
+  assert.equal(waiting.expected('q'), LISTENING);
 });
 
 test('nothing is delivered once a subscription has ended, and all that waits by the next', async (t) => {

@@ -37,12 +37,12 @@ for (const [what, hex] of [
   });
 }
 
-test('binary data of more than the limit is refused before it is here', () => {
-  const [fault] = readAll(
-    new BinaryMessagePackReader({ maxRequestBytes: 100, maxDepth: 8, bytesSetting: 'a.setting' }),
-    [Buffer.from('91c6ffffffff', 'hex')],
-  );
-  assert.deepEqual(fault, new WireFault('limit', 'a message of more than a.setting (100) bytes'));
+test('binary data of more than the limit is refused before it is here, and so is what is nested too deep', () => {
+  const limits = { maxRequestBytes: 100, maxDepth: 2, names: { bytes: 'a.setting', depth: 'this' } };
+  const [large] = readAll(new BinaryMessagePackReader(limits), [Buffer.from('91c6ffffffff', 'hex')]);
+  assert.deepEqual(large, new WireFault('limit', 'a message of more than a.setting (100) bytes'));
+  const [deep] = readAll(new BinaryMessagePackReader(limits), [Buffer.from('919190', 'hex')]);
+  assert.deepEqual(deep, new WireFault('limit', 'nested deeper than this (2)'));
 });
 
 test('binary data is no name of a member', () => {
