@@ -176,10 +176,10 @@ test('without a state directory nothing is kept, and ids still go on', async (t)
 });
 
 test('a state directory that can not be had ends the start with the reason and the setting', async (t) => {
-  const daemon = spawnDaemon(t, { flags: ['--switch.stateDirectory=/proc/nowhere'] });
+  const daemon = spawnDaemon(t, { flags: ['--switch.stateDirectory=/dev/null/state'] });
   assert.equal(await daemon.ended, 1);
   await assert.rejects(
     daemon.logged(() => false),
-    /\/proc\/nowhere.* \(switch\.stateDirectory\)/,
+    /\/dev\/null\/state.* \(switch\.stateDirectory\)/,
   );
 });
