@@ -28,6 +28,21 @@ export class Model {
   #connections: ModelConnection[] = [];
   /** Ids of a new queue are above those of every queue that is no more. */
   #floor = 0;
+  /** Sessions whose owners have not come back since the restart: their queues wait. */
+  #awaited = new Set<string>();
+
+  /** What was accepted is there again; connections are gone, and ids go on from `firstId`. */
+  restart(firstId: number): Outcome {
+    this.#connections = [];
+    this.#floor = firstId;
+    this.#awaited = new Set(this.#queues.flatMap(({ owner }) => owner ?? []));
+    for (const queue of this.#queues) {
+      queue.nextId = firstId;
+      queue.alive = false;
+      for (const message of queue.messages) message.fetched = false;
+    }
+    return 'gone';
+  }
 
   disconnect(number: number): Outcome {
     const left = this.#connections.find((connection) => connection.number === number);
@@ -35,7 +50,7 @@ export class Model {
     const held = new Set(this.#connections.flatMap((connection) => [...connection.held]));
     // Of sessions that nobody holds, only those that this connection held can own anything.
     for (const { name, owner } of this.#queues) {
-      if (owner !== undefined && !held.has(owner)) this.#remove(name);
+      if (owner !== undefined && !held.has(owner) && !this.#awaited.has(owner)) this.#remove(name);
     }
     return 'gone';
   }
@@ -91,6 +106,7 @@ export class Model {
   }
 
   #login(number: number, token: string): Outcome {
+    this.#awaited.delete(token);
     const connection = this.#connections.find((each) => each.number === number);
     if (connection === undefined) this.#connections.push({ number, token, held: new Set([token]) });
     else {
