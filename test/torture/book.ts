@@ -19,6 +19,8 @@ export class Book {
   readonly #ackTried = new Set<string>();
   /** What stood under an id, whenever it was seen. */
   readonly #payloads = new Map<string, string>();
+  #refused = 0;
+  readonly #acksAreKept: boolean;
   readonly faults: string[] = [];
 
   accepted(seen: Seen): void {
@@ -28,6 +30,11 @@ export class Book {
 
   unknown(payload: string): void {
     this.#unknown.add(payload);
+  }
+
+  refused(payload: string): void {
+    this.#unknown.delete(payload);
+    this.#refused += 1;
   }
 
   ackTried(seen: Seen): void {
@@ -50,7 +57,16 @@ export class Book {
   }
 
   get counts(): string {
-    return `${this.#accepted.size} accepted, ${this.#unknown.size} unknown, ${this.#acked.size} acked`;
+    return `${this.#accepted.size} accepted, ${this.#unknown.size} unknown, ${this.#acked.size} acked, ${this.#refused} refused`;
+  }
+
+  /** `acksAreKept`: an ack that was answered is on the disk. Where there is no room, it is owed, and lost by a kill. */
+  constructor(acksAreKept: boolean) {
+    this.#acksAreKept = acksAreKept;
+  }
+
+  get refusals(): number {
+    return this.#refused;
   }
 
   /** Compares with all that the switch holds when nobody does anything. */
@@ -63,7 +79,7 @@ export class Book {
       }
     }
     for (const [name, { payload }] of present) {
-      if (this.#acked.has(name)) this.faults.push(`acked and back: ${name}`);
+      if (this.#acksAreKept && this.#acked.has(name)) this.faults.push(`acked and back: ${name}`);
       if (!this.#accepted.has(name) && !this.#unknown.has(payload)) this.faults.push(`never sent: ${name}`);
     }
     this.delivered(held);

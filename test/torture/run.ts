@@ -13,8 +13,9 @@ const rounds = Number(values.rounds);
 
 test(`${rounds} rounds with the seed ${seed}`, { timeout: Number.POSITIVE_INFINITY }, async (t) => {
   const directory = tempDirectory(t);
-  const faults = await torture({
+  const { faults } = await torture({
     rounds,
+    acksAreKept: true,
     seed,
     start: () => startDaemonProcess(t, { directory: `${directory}/run`, flags: stateFlags(directory) }),
     say: (text) => console.error(text),

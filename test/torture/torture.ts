@@ -28,15 +28,29 @@ export interface TortureOptions {
   /** Starts a daemon on the same folders each time, and gives it when it serves. */
   readonly start: () => Promise<DaemonProcess>;
   readonly say: (text: string) => void;
+  /** Whether every ack that was answered must be kept: see `Book`. */
+  readonly acksAreKept: boolean;
+}
+
+export interface TortureResult {
+  readonly faults: readonly string[];
+  /** Sends that were refused because they could not be kept. */
+  readonly refusals: number;
 }
 
 /**
  * Lets senders and receivers work, kills the daemon at a random moment, starts it again and compares what it holds with
- * what the clients know; round after round on the same journal. Gives what was wrong.
+ * what the clients know; round after round on the same journal.
  */
-export async function torture({ rounds, seed, start, say }: TortureOptions): Promise<readonly string[]> {
+export async function torture({
+  rounds,
+  seed,
+  start,
+  say,
+  acksAreKept,
+}: TortureOptions): Promise<TortureResult> {
   const random = seeded(seed);
-  const book = new Book();
+  const book = new Book(acksAreKept);
   const numbers = new Map<string, number>();
   const nextNumber = (name: string): number => {
     const number = numbers.get(name) ?? 0;
@@ -67,7 +81,7 @@ export async function torture({ rounds, seed, start, say }: TortureOptions): Pro
   const stopped = once(last.child, 'exit');
   last.child.kill('SIGTERM');
   await stopped;
-  return book.faults;
+  return { faults: book.faults, refusals: book.refusals };
 }
 
 /** All that waits in the queues, which are created if they are not there. */

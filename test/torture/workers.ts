@@ -15,6 +15,10 @@ export function sender(path: string, queue: string, name: string, next: () => nu
     const payload = `${name}:${next()}`;
     book.unknown(payload);
     const { status, body } = await client.ask('POST', `/request/${queue}/nobody`, payload);
+    if (status === NO_ROOM) {
+      book.refused(payload);
+      return;
+    }
     if (status !== 200) throw new Error(`a send was answered with ${status} ${body}`);
     const [[, id] = []] = JSON.parse(body);
     book.accepted({ queue, id, payload });
@@ -69,5 +73,8 @@ function worker(path: string, name: string, work: (client: TortureClient) => Pro
     }),
   };
 }
+
+/** The switch says that it can't keep the message: then nobody may ever see it. */
+const NO_ROOM = 503;
 
 const GONE: ReadonlySet<string> = new Set(['ECONNRESET', 'ECONNREFUSED', 'ENOENT', 'EPIPE']);
