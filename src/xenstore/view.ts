@@ -128,8 +128,9 @@ export class SrView {
       if (signal.aborted) return;
       this.#lost(reason);
       // A store that was reached is expected back at once.
-      wait = this.#synchronisations > before ? FIRST_PAUSE_MS : Math.min(2 * wait, LONGEST_PAUSE_MS);
+      if (this.#synchronisations > before) wait = FIRST_PAUSE_MS;
       await pause(wait, undefined, { signal }).catch(() => {});
+      wait = Math.min(2 * wait, LONGEST_PAUSE_MS);
     }
   }
 
