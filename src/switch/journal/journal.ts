@@ -104,6 +104,9 @@ export class Journal {
       });
     }
     await this.#compacting;
+    // What is owed is owed no more after this: there may be room again by now.
+    if (this.#trouble !== undefined) await this.#tryAgain();
+    clearTimeout(this.#retry);
     if (this.#trouble === undefined && this.#totalBytes > this.#options.heldBytes()) await this.#compact();
     this.#closeFile();
   }
@@ -127,6 +130,8 @@ export class Journal {
 
   /** Writes one record. Gives the reason when it could not be kept. */
   async #keep(operations: readonly Operation[]): Promise<string | undefined> {
+    // A write before this one may have failed since these came.
+    if (this.#trouble !== undefined) return this.#trouble;
     try {
       if (this.#bytes > this.#options.segmentBytes) await this.#nextSegment();
       this.#append(encodeRecord(operations));
@@ -157,6 +162,7 @@ export class Journal {
       // The next segment says how many bytes of this one are good.
     }
     this.#closeFile();
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#tryAgain(), this.#options.retryInterval).unref();
     return reason;
   }
@@ -248,7 +254,6 @@ export class Journal {
       const upTo = this.#number;
       const old = this.#fd;
       const isUnsynced = this.#options.sync !== 'always';
-      this.#fd = -1;
       this.#beginSegment(this.#bytes);
       if (isUnsynced) await dataSync(old);
       closeSync(old);

@@ -83,10 +83,11 @@ function readHead(directory: string, { name }: JournalFile): SegmentHead | undef
 }
 
 function checkOrder({ directory, repair, warn }: ReplayOptions, files: readonly JournalFile[]): void {
-  for (const [index, { number }] of files.entries()) {
-    const before = files[index - 1];
-    if (before === undefined || number === before.number + 1) continue;
-    const text = `${join(directory, fileName('segment', before.number + 1))} is missing`;
+  for (const [index, { kind, number }] of files.entries()) {
+    // The first segment of all has the number 1; a snapshot stands for all up to its own.
+    const expected = (files[index - 1]?.number ?? (kind === 'snapshot' ? number - 1 : 0)) + 1;
+    if (number === expected) continue;
+    const text = `${join(directory, fileName('segment', expected))} is missing`;
     if (!repair) throw new JournalError(`${text}: ${HOW_TO_GO_ON}`);
     warn(`${text}: what was in it is lost`);
   }

@@ -144,6 +144,16 @@ test('a segment that is missing ends the start, and is named', async (t) => {
   assert.throws(() => openJournal(t, { directory }), /segment-0000000003\.journal is missing/);
 });
 
+test('the first segment of all that is missing, without a snapshot, ends the start too', async (t) => {
+  const first = openJournal(t, { segmentBytes: 1 });
+  for (const name of ['a', 'b', 'c']) await first.commit(created(name));
+  const directory = tempDirectory(t);
+  for (const name of first.files().filter((each) => !each.includes('0000000001'))) {
+    copyFileSync(join(first.directory, name), join(directory, name));
+  }
+  assert.throws(() => openJournal(t, { directory }), /segment-0000000001\.journal is missing/);
+});
+
 test('a file of a newer format is refused with both formats', (t) => {
   const { directory } = openJournal(t);
   const path = join(directory, FIRST);
