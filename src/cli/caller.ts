@@ -1,23 +1,35 @@
+import type { SwitchPushClient } from '../switch/client.ts';
+import { type CallOutcome, openPushCaller } from '../switch/client-calls.ts';
 import { type MessageId, readSent, readTransferred } from './answers.ts';
-import type { SwitchConnection } from './connection.ts';
+import { LONGEST_TIMER_MS, type SwitchConnection } from './connection.ts';
 import { request } from './context.ts';
+import type { Line } from './line.ts';
 
-/** What a call came to. */
-export type CallOutcome =
-  | { readonly type: 'answered'; readonly answer: Buffer }
-  | { readonly type: 'no-such-queue' }
-  | { readonly type: 'timed-out' };
-
-/** Calls queues over one connection, as xapi's clients do: a reply queue, a request, and the transfer of its answer. */
+/** Calls queues: a reply queue, requests, and the answers to them. */
 export interface Caller {
-  /** The queue is not created. `timeout` is in s. One call at a time. */
+  /** The queue is not created. `timeout` is in s. Over HTTP one call at a time. */
   call(queue: string, body: string | Buffer, timeout: number): Promise<CallOutcome>;
   /** Removes the reply queue. Never rejects: without a connection the queue goes by itself. */
   leave(): Promise<void>;
 }
 
-/** Makes a caller with a reply queue of that name, of the connection's session. */
-export async function openCaller(connection: SwitchConnection, replyQueue: string): Promise<Caller> {
+/** Makes a caller with a reply queue of that name, of the line's session. */
+export const openCaller = (line: Line, replyQueue: string): Promise<Caller> =>
+  line.protocol === 'http'
+    ? openHttpCaller(line.connection, replyQueue)
+    : openLineCaller(line.client, replyQueue);
+
+async function openLineCaller(client: SwitchPushClient, replyQueue: string): Promise<Caller> {
+  const caller = await openPushCaller(client, replyQueue);
+  return {
+    call: (queue, body, timeout) =>
+      caller.call(queue, Buffer.from(body), Math.min(timeout * 1000, LONGEST_TIMER_MS)),
+    leave: () => caller.leave().catch(() => {}),
+  };
+}
+
+/** As xapi's clients do: each answer is transferred, and acked. */
+async function openHttpCaller(connection: SwitchConnection, replyQueue: string): Promise<Caller> {
   const replyName = encodeURIComponent(replyQueue);
   await request(connection, 'GET', `/transient/${replyName}`);
   let cursor: string | undefined;

@@ -122,6 +122,11 @@ export const COMMON_OPTIONS = {
   debug: { doc: 'tell every request to the switch and the status of its answer on standard error' },
 } as const satisfies Options;
 
+/** Of the commands that speak MessagePack where the switch does. */
+export const HTTP_OPTION = {
+  http: { doc: 'speak HTTP, also with a switch that speaks MessagePack' },
+} as const satisfies Options;
+
 /** The options of a command with the common ones. */
 export const allOptions = ({ options, alone }: Command): Options =>
   alone === true ? options : { ...options, ...COMMON_OPTIONS };

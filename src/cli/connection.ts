@@ -25,10 +25,10 @@ export interface ConnectionOptions {
 }
 
 /** A switch that says nothing for so much longer than it was asked to wait does not answer any more. */
-const PATIENCE_MS = 10_000;
+export const PATIENCE_MS = 10_000;
 
 /** The longest that Node's timers can wait. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Connects. Rejects with a `Failure` that says what to do. */
 export async function connectToSwitch({ path, debug }: ConnectionOptions): Promise<SwitchConnection> {
@@ -82,6 +82,11 @@ function cannotConnect(path: string, error: Error): Failure {
   return new Failure('cannotConnect', `cannot connect to ${path} (${code || error.message})${hint}`);
 }
 
+export const switchLost = (path: string, reason: string): Failure =>
+  new Failure('cannotConnect', `the switch at ${path} is lost: ${reason}`);
+
+export const NO_ANSWER = 'it does not answer';
+
 function ask(
   agent: Agent,
   path: string,
@@ -91,8 +96,7 @@ function ask(
   waits: number,
 ): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-  const failed = (error: Error): void =>
-    reject(new Failure('cannotConnect', `the switch at ${path} is lost: ${error.message}`));
+  const failed = (error: Error): void => reject(switchLost(path, error.message));
   const request = httpRequest(
     {
       agent,
@@ -108,7 +112,7 @@ function ask(
       response.on('error', failed);
     },
   );
-  request.on('timeout', () => request.destroy(new Error('it does not answer')));
+  request.on('timeout', () => request.destroy(new Error(NO_ANSWER)));
   request.on('error', failed);
   request.end(body);
   return promise;

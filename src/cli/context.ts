@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connectToSwitch, type Reply, type SwitchConnection } from './connection.ts';
 import { Failure } from './exit.ts';
 import { findSwitch } from './find-switch.ts';
+import { connectPush, type Line, refused } from './line.ts';
 
 /** What the options were given as that every command has. */
 export interface CommonOptions {
@@ -20,6 +21,8 @@ export interface Context {
   path(): string;
   /** A connection under a session of that name; one that only observes needs none. */
   connect(token?: string): Promise<SwitchConnection>;
+  /** The same over MessagePack where the switch speaks it, unless HTTP is asked for. */
+  connectLine(token: string, http: boolean): Promise<Line>;
   /** Prints; settles when whoever reads has room for more. */
   print(text: string | Buffer): Promise<void>;
   /** Prints a value as one line of JSON. */
@@ -35,14 +38,22 @@ export function createContext(options: CommonOptions): Context {
   const print = async (text: string | Buffer): Promise<void> => {
     if (!stdout.write(text)) await once(stdout, 'drain');
   };
+  const debug = options.debug ? tell : undefined;
+  const connect = async (token?: string): Promise<SwitchConnection> => {
+    const connection = await connectToSwitch({ path: path(), debug });
+    if (token !== undefined) await request(connection, 'GET', `/login/${encodeURIComponent(token)}`);
+    return connection;
+  };
   return {
     json: options.json,
     verbose: options.verbose,
     path,
-    connect: async (token) => {
-      const connection = await connectToSwitch({ path: path(), debug: options.debug ? tell : undefined });
-      if (token !== undefined) await request(connection, 'GET', `/login/${encodeURIComponent(token)}`);
-      return connection;
+    connect,
+    connectLine: async (token, http) => {
+      const client = http ? undefined : await connectPush({ path: path(), debug }, token);
+      return client === undefined
+        ? { protocol: 'http', connection: await connect(token) }
+        : { protocol: 'messagepack', client };
     },
     print,
     printJson: (value) => print(`${JSON.stringify(value)}\n`),
@@ -70,7 +81,7 @@ export async function request(
 /** In one line, why the switch refused. */
 export function refusalText(status: number, body: Buffer): string {
   const [reason = ''] = body.toString().trim().split('\n');
-  return `the switch refused: ${reason === '' ? `status ${status}` : reason}`;
+  return refused(reason === '' ? `status ${status}` : reason);
 }
 
 /** Runs a command's work over a connection that is closed when it is done. */

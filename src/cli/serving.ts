@@ -1,8 +1,7 @@
-import { type Message, readTransferred } from './answers.ts';
-import type { SwitchConnection } from './connection.ts';
-import { refusalText, request } from './context.ts';
+import type { Message, MessageId } from './answers.ts';
 import { idText } from './message-json.ts';
 
+/** What serving a queue is, in whatever protocol. */
 export interface ServingOptions {
   readonly queue: string;
   readonly lifetime: 'persistent' | 'transient';
@@ -14,9 +13,6 @@ export interface ServingOptions {
   readonly refused: (message: Message, reason: string) => string;
   /** What an earlier serving left, and this one leaves. */
   readonly undelivered: Undelivered;
-  /** Where transfers wait, and where answers go: two connections of one session. */
-  readonly waiting: SwitchConnection;
-  readonly answering: SwitchConnection;
 }
 
 /** Answers that may not be with the switch, by their requests: those come again, and are not carried out twice. */
@@ -29,64 +25,64 @@ interface Kept {
   sent: number;
 }
 
-/** A transfer waits this long, and then the next one: so a queue that somebody destroyed is there again soon. */
-const TRANSFER_TIMEOUT_SECONDS = 10;
+/** Where answers go. Both reject when the connection is lost. */
+export interface Answering {
+  /** Sends the answer to a request. Gives the reason when the switch does not take it. */
+  respond(replyTo: string, request: MessageId, answer: string | Buffer): Promise<string | undefined>;
+  ack(request: MessageId): Promise<void>;
+}
+
+/** So often a queue is made that somebody may have destroyed. */
+export const CREATED_EVERY_SECONDS = 10;
 
 /** A switch may close the connection of whom it refuses, before that has sent all and can read why. */
 const MOST_SENDINGS = 2;
 
-/**
- * Serves a queue until a connection is lost, and rejects then. A request is acked when its answer is with the switch:
- * one that was under way is fetched again by whoever serves the queue next.
- */
-export async function serveQueue(options: ServingOptions): Promise<never> {
-  const { queue, lifetime, concurrency, waiting } = options;
+/** The requests that are under way. */
+export interface UnderWay {
+  readonly size: number;
+  /** Answers a request. */
+  begin(message: Message): void;
+  /** Settles when one is answered. */
+  next(): Promise<void>;
+  /** Never settles; rejects when an answer can't be sent, which ends the waiting for requests. */
+  readonly failed: Promise<never>;
+  fail(error: unknown): void;
+  /** Settles when none is under way. */
+  settled(): Promise<void>;
+}
+
+export function answerRequests(options: ServingOptions, answering: Answering): UnderWay {
   const underWay = new Set<Promise<void>>();
-  // An answer that can't be sent ends the waiting for requests at once.
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
-  let taken: string | undefined;
-  try {
-    for (;;) {
-      const wanted = JSON.stringify({
-        // With nothing under way, all that is here is new, also where ids have begun again at 0.
-        from: underWay.size === 0 ? undefined : taken,
-        timeout: TRANSFER_TIMEOUT_SECONDS,
-        queues: [queue],
-      });
-      await request(waiting, 'GET', `/${lifetime}/${encodeURIComponent(queue)}`);
-      const transfer = request(waiting, 'POST', '/transfer', wanted, TRANSFER_TIMEOUT_SECONDS);
-      const { messages, next } = readTransferred(await Promise.race([failed.promise, transfer]));
-      if (taken === undefined) forgetOthers(options.undelivered, messages);
-      taken = next;
-      for (const message of messages) {
-        const answered: Promise<void> = answerMessage(message, options)
-          .catch(failed.reject)
-          .finally(() => underWay.delete(answered));
-        underWay.add(answered);
-        if (underWay.size >= concurrency) await Promise.race([failed.promise, ...underWay]);
-      }
-    }
-  } finally {
-    await Promise.all(underWay);
-  }
+  return {
+    get size() {
+      return underWay.size;
+    },
+    begin: (message) => {
+      const answered: Promise<void> = answerMessage(message, options, answering)
+        .catch(failed.reject)
+        .finally(() => underWay.delete(answered));
+      underWay.add(answered);
+    },
+    next: () => Promise.race(underWay),
+    failed: failed.promise,
+    fail: failed.reject,
+    settled: async () => {
+      await Promise.all(underWay);
+    },
+  };
 }
 
-/** What does not come again when all is asked for was answered or is gone. */
-function forgetOthers(undelivered: Undelivered, messages: readonly Message[]): void {
-  const here = new Set(messages.map(({ id }) => idText(id)));
-  for (const key of undelivered.keys()) if (!here.has(key)) undelivered.delete(key);
-}
-
-async function answerMessage(message: Message, options: ServingOptions): Promise<void> {
+/** A request is acked when its answer is with the switch: else it comes again to whoever serves the queue next. */
+async function answerMessage(message: Message, options: ServingOptions, answering: Answering): Promise<void> {
   const { id, kind } = message;
   const key = idText(id);
-  const queue = encodeURIComponent(id.queue);
   if (kind.type === 'request') {
-    const target = `/response/${encodeURIComponent(kind.replyTo)}/${queue}/${id.id}`;
-    await deliver(target, await keptAnswer(message, key, options), options);
+    await deliver(kind.replyTo, await keptAnswer(message, key, options), options, answering);
   }
-  await request(options.answering, 'GET', `/ack/${queue}/${id.id}`);
+  await answering.ack(id);
   options.undelivered.delete(key);
 }
 
@@ -106,11 +102,17 @@ async function keptAnswer(message: Message, key: string, options: ServingOptions
 }
 
 /** A caller that has gone has no queue any more: its answer is dropped, as the protocol has it. */
-async function deliver(target: string, kept: Kept, { answering, refused }: ServingOptions): Promise<void> {
+async function deliver(
+  replyTo: string,
+  kept: Kept,
+  { refused }: ServingOptions,
+  { respond }: Answering,
+): Promise<void> {
+  const { id } = kept.message;
   kept.sent += 1;
-  const { status, body } = await answering.ask('POST', target, kept.answer);
-  if (status === 200) return;
+  const refusal = await respond(replyTo, id, kept.answer);
+  if (refusal === undefined) return;
   // It may be too large. When the next one is refused as well, the reply queue is full: its owner does not read.
-  kept.answer = refused(kept.message, refusalText(status, body));
-  await answering.ask('POST', target, kept.answer);
+  kept.answer = refused(kept.message, refusal);
+  await respond(replyTo, id, kept.answer);
 }

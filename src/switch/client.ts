@@ -59,7 +59,8 @@ export interface SwitchPushClient {
   list(prefix: string, alive?: boolean): Promise<readonly string[]>;
   /** Settles with the reason when the connection is gone, also by `close`. */
   readonly lost: Promise<string>;
-  close(): void;
+  /** `reason` is what is told to those who wait for something. */
+  close(reason?: string): void;
 }
 
 export interface SwitchClientOptions {
@@ -74,6 +75,11 @@ const USUAL_MAX_BYTES = 64 * 1024 * 1024;
 const MAX_DEPTH = 8;
 /** Acks in one request: not more than the least `switch.maxCredit` that one would set. */
 const ACKS_AT_ONCE = 100;
+/**
+ * In MessagePack, this id is a line feed. So a switch that speaks HTTP alone takes the beginning of the login for a line,
+ * and refuses it at once, where it would wait for the end of one.
+ */
+const FIRST_ID = 0x0a;
 
 /** Connects. Rejects with the system's error. */
 export async function connectSwitchClient(options: SwitchClientOptions): Promise<SwitchPushClient> {
@@ -93,7 +99,7 @@ class PushClient implements SwitchPushClient {
   readonly #reader: BinaryMessagePackReader;
   readonly #waiting = new Map<number, Waiting>();
   readonly #subscriptions = new Map<number, (message: Message) => void>();
-  #nextId = 0;
+  #nextId = FIRST_ID;
   #nextSubscription = 0;
   #unwritten: Buffer[] = [];
   #acks: MessageId[] = [];
@@ -173,8 +179,8 @@ class PushClient implements SwitchPushClient {
     return Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
   }
 
-  close(): void {
-    this.#lose('closed');
+  close(reason = 'closed'): void {
+    this.#lose(reason);
   }
 
   async #sendAcks(): Promise<void> {

@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { JsonFailure, parseJsonBytes, writeJson } from '../../wire/json.ts';
 import type { Value } from '../../wire/value.ts';
 import { openCaller } from '../caller.ts';
-import { asSeconds, asText, defineCommand, queueArgument } from '../command.ts';
-import { sessionName, withConnection } from '../context.ts';
+import { asSeconds, asText, defineCommand, HTTP_OPTION, queueArgument } from '../command.ts';
+import { sessionName } from '../context.ts';
 import { Failure, noSuchQueue } from '../exit.ts';
 import { readInput } from '../input.ts';
+import { LARGEST_PUSHED_BYTES, useLines } from '../line.ts';
 import { harmlessLines, payloadText } from '../text.ts';
 
 const DEFAULT_TIMEOUT_SECONDS = 30;
@@ -41,13 +42,16 @@ export const callCommand = defineCommand({
       read: asSeconds,
       default: DEFAULT_TIMEOUT_SECONDS,
     },
+    ...HTTP_OPTION,
   },
   run: async (given, context) => {
     const { queue, timeout } = given;
     const body = await requestBody(given);
     const session = sessionName();
-    await withConnection(context, session, async (connection) => {
-      const caller = await openCaller(connection, session);
+    const http = given.http || Buffer.byteLength(body) > LARGEST_PUSHED_BYTES;
+    const line = await context.connectLine(session, http);
+    await useLines([line], context.path(), async () => {
+      const caller = await openCaller(line, session);
       const before = performance.now();
       const outcome = await caller.call(queue, body, timeout);
       const milliseconds = Math.round((performance.now() - before) * 1000) / 1000;

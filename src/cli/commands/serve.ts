@@ -1,16 +1,16 @@
 import { resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Message } from '../answers.ts';
-import { asCount, asText, defineCommand, queueArgument } from '../command.ts';
-import type { SwitchConnection } from '../connection.ts';
+import { asCount, asText, defineCommand, HTTP_OPTION, queueArgument } from '../command.ts';
 import { type Context, sessionName } from '../context.ts';
-import { EXITS, Failure } from '../exit.ts';
+import { type Line, useLines } from '../line.ts';
 import { idText } from '../message-json.ts';
 import { errorAnswer } from '../rpc-text.ts';
 import { type Run, runProgram } from '../run-program.ts';
-import { serveQueue, type Undelivered } from '../serving.ts';
+import { serveLine } from '../serve-line.ts';
+import type { ServingOptions } from '../serving.ts';
 import { harmless } from '../text.ts';
 import { typedAnswers } from '../typed-answers.ts';
+import { whenBack } from '../when-back.ts';
 
 export const serveCommand = defineCommand({
   name: 'serve',
@@ -31,15 +31,16 @@ export const serveCommand = defineCommand({
       read: asCount,
       default: 1,
     },
+    ...HTTP_OPTION,
   },
-  run: async ({ queue, program, concurrency }, context) => {
+  run: async ({ queue, program, concurrency, http }, context) => {
     if (program !== undefined) {
       const path = resolve(program);
-      return serveFor(queue, concurrency, (payload) => runProgram(path, payload), context);
+      return serveFor({ queue, concurrency, http }, (payload) => runProgram(path, payload), context);
     }
     const typed = typedAnswers();
     try {
-      await serveFor(queue, 1, typed.answer, context);
+      await serveFor({ queue, concurrency: 1, http }, typed.answer, context);
     } finally {
       typed.close();
     }
@@ -50,60 +51,30 @@ type Answerer = (payload: Buffer) => Promise<Run>;
 
 /** Serves until something else goes wrong than that the switch is away. */
 async function serveFor(
-  queue: string,
-  concurrency: number,
+  { queue, concurrency, http }: { queue: string; concurrency: number; http: boolean },
   answerer: Answerer,
   context: Context,
 ): Promise<void> {
-  const answer = (message: Message): Promise<string | Buffer> => answered(message, answerer, context);
-  const refused = ({ id, payload }: Message, reason: string): string => {
-    context.tell(harmless(`${idText(id)}: the answer was not taken: ${reason}`));
-    return errorAnswer(payload, reason);
+  const options: ServingOptions = {
+    queue,
+    lifetime: 'persistent',
+    concurrency,
+    answer: (message) => answered(message, answerer, context),
+    refused: ({ id, payload }, reason) => {
+      context.tell(harmless(`${idText(id)}: the answer was not taken: ${reason}`));
+      return errorAnswer(payload, reason);
+    },
+    undelivered: new Map(),
   };
-  const undelivered: Undelivered = new Map();
-  let connections = await connectPair(context);
+  // It may be another switch that comes back, and speak another protocol.
+  const connect = (): Promise<Line> => context.connectLine(sessionName(), http);
+  let line = await connect();
   for (;;) {
-    const [waiting, answering] = connections;
-    const serving = {
-      queue,
-      lifetime: 'persistent',
-      concurrency,
-      answer,
-      refused,
-      undelivered,
-      waiting,
-      answering,
-    } as const;
-    const lost = await serveQueue(serving).catch((error: unknown) => error);
-    waiting.close();
-    answering.close();
-    if (!isLost(lost)) throw lost;
-    context.tell(`${lost.message}: waiting for it to come back`);
-    connections = await connectAgain(context);
-    context.tell('the switch is back');
-  }
-}
-
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 2000;
-
-const isLost = (error: unknown): error is Failure =>
-  error instanceof Failure && error.code === EXITS.cannotConnect.code;
-
-/** Two connections of one session. */
-const connectPair = async (context: Context): Promise<[SwitchConnection, SwitchConnection]> => [
-  await context.connect(sessionName()),
-  await context.connect(sessionName()),
-];
-
-async function connectAgain(context: Context): Promise<[SwitchConnection, SwitchConnection]> {
-  for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
-    await pause(wait);
-    try {
-      return await connectPair(context);
-    } catch (error) {
-      if (!isLost(error)) throw error;
-    }
+    const serving = line;
+    const lost = await useLines([serving], context.path(), () =>
+      serveLine(serving, options, () => context.connect(sessionName())),
+    ).catch((error: unknown) => error);
+    line = await whenBack(lost, connect, context);
   }
 }
 

@@ -1,10 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { type MessageId, readEvents, type TraceEvent } from '../answers.ts';
-import { defineCommand } from '../command.ts';
+import { asText, defineCommand } from '../command.ts';
 import type { SwitchConnection } from '../connection.ts';
-import { type Context, request, withConnection } from '../context.ts';
+import { type Context, request } from '../context.ts';
+import { eventFilter } from '../event-filter.ts';
 import { eventJson, idText } from '../message-json.ts';
 import { harmless, payloadLine, plural } from '../text.ts';
+import { whenBack } from '../when-back.ts';
 
 /** The switch waits this long for an event when there is none. */
 const TRACE_TIMEOUT_SECONDS = 5;
@@ -21,31 +24,95 @@ export const tailCommand = defineCommand({
   details: [
     'A line has the seconds since the first event shown; the sender, the queue and the receiver, with the arrows turned round for answers; how long a request took, where the delivery of an answer tells it; and the message as queue.number:payload. An event is either a sending (there is no receiver yet) or a delivery (the sender is not named), or an acknowledgement.',
     'The switch keeps a number of events, with payloads cut to a length, and drops the oldest: the traffic never waits for who looks at it. Events that were gone when they were asked for are counted, and their number is told on standard error; with --json, as {"lost": number}.',
+    'With --queue and --method, only calls to such queues and of such methods are shown: their requests, the answers and the acknowledgements of both; in patterns, * stands for any characters. Whatever happens in a queue that fits --queue is shown as well. The beginning of a call has to be in the trace for its method to be known.',
+    'With --follow, a switch that ends is waited for, and its new trace is shown from the beginning.',
   ],
-  examples: ['datapathctl tail --follow', 'datapathctl tail --follow --json | grep Volume.attach'],
+  examples: [
+    'datapathctl tail --follow',
+    "datapathctl tail --queue 'org.xen.xapi.storage.*' --method 'Volume.*'",
+    'datapathctl tail --follow --json | grep Volume.attach',
+  ],
   arguments: {},
-  options: { follow: { doc: 'go on with events as they come' } },
-  run: ({ follow }, context) =>
-    withConnection(context, undefined, (connection) => tail(connection, follow, context)),
+  options: {
+    follow: { doc: 'go on with events as they come' },
+    queue: { doc: 'only calls to these queues', value: 'pattern', read: asText, completion: 'queue' },
+    method: { doc: 'only calls of these methods', value: 'pattern', read: asText },
+  },
+  run: async ({ follow, ...wanted }, context) => {
+    const tail: Tail = { from: 0, last: undefined, start: undefined, isWanted: eventFilter(wanted), context };
+    let connection = await context.connect();
+    if (!follow) return show(connection, tail).finally(() => connection.close());
+    for (;;) {
+      const lost = await followTrace(connection, tail).catch((error: unknown) => error);
+      connection.close();
+      connection = await whenBack(lost, () => connectAgain(tail), context);
+    }
+  },
 });
 
-async function tail(connection: SwitchConnection, follow: boolean, context: Context): Promise<void> {
-  let from = 0;
-  let start: number | undefined;
-  do {
-    const target = `/trace/${from}/${TRACE_TIMEOUT_SECONDS}`;
-    const body = await request(connection, 'GET', target, undefined, TRACE_TIMEOUT_SECONDS);
-    const events = readEvents(body).filter(({ number }) => number >= from);
-    const [first] = events;
-    if (first !== undefined) {
-      start ??= first.time;
-      await tellLost(first.number - from, context);
-      // Whoever reads slowly makes us wait here, and misses events: the switch never waits.
-      await context.print(events.map((event) => render(event, start ?? event.time, context.json)).join(''));
-      from = (events.at(-1) ?? first).number + 1;
-    }
-    if (follow) await pause(FOLLOW_PAUSE_MS);
-  } while (follow);
+/** How far the trace was shown. */
+interface Tail {
+  /** The number of the next event. */
+  from: number;
+  last: TraceEvent | undefined;
+  /** The time of the first event shown. */
+  start: number | undefined;
+  readonly isWanted: (event: TraceEvent) => boolean;
+  readonly context: Context;
+}
+
+/** Shows events as they come, until the connection is lost. */
+async function followTrace(connection: SwitchConnection, tail: Tail): Promise<never> {
+  for (;;) {
+    await show(connection, tail);
+    await pause(FOLLOW_PAUSE_MS);
+  }
+}
+
+/** Connects, and finds where to go on: a switch that was started anew counts from 0 again. */
+async function connectAgain(tail: Tail): Promise<SwitchConnection> {
+  const connection = await tail.context.connect();
+  try {
+    const trace = await readTrace(connection, 0, 0);
+    if (tail.last !== undefined) tail.from = nextNumber(trace, tail.last);
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** Shows what the trace has, or the first event that comes. */
+async function show(connection: SwitchConnection, tail: Tail): Promise<void> {
+  const { from, isWanted, context } = tail;
+  const events = await readTrace(connection, from, TRACE_TIMEOUT_SECONDS);
+  const [first] = events;
+  if (first === undefined) return;
+  await tellLost(first.number - from, context);
+  const wanted = events.filter(isWanted);
+  const start = tail.start ?? wanted[0]?.time ?? 0;
+  // Whoever reads slowly makes us wait here, and misses events: the switch never waits.
+  await context.print(wanted.map((event) => render(event, start, context.json)).join(''));
+  tail.last = events.at(-1) ?? first;
+  tail.from = tail.last.number + 1;
+  tail.start ??= wanted[0]?.time;
+}
+
+async function readTrace(connection: SwitchConnection, from: number, timeout: number): Promise<TraceEvent[]> {
+  const body = await request(connection, 'GET', `/trace/${from}/${timeout}`, undefined, timeout);
+  return readEvents(body).filter(({ number }) => number >= from);
+}
+
+/**
+ * Where to go on behind the last event that was shown, in a trace that may be another one: that has no such event, though
+ * it begins before.
+ */
+function nextNumber(trace: readonly TraceEvent[], last: TraceEvent): number {
+  const [first] = trace;
+  if (first === undefined) return 0;
+  const same = trace.find(({ number }) => number === last.number);
+  const isSame = same === undefined ? first.number > last.number : isDeepStrictEqual(same, last);
+  return isSame ? last.number + 1 : 0;
 }
 
 async function tellLost(lost: number, context: Context): Promise<void> {
