@@ -6,13 +6,15 @@ export interface Reading {
   readonly wallRate?: number;
 }
 
-export type Unit = 'µs of CPU a call' | 'ms' | 'bytes';
+export type Unit = 'µs of CPU a call' | 'ms' | 'bytes' | 'messages' | 'calls a second';
 
 export type Target =
   | { readonly type: 'ratio-at-least'; readonly ratio: number }
   | { readonly type: 'ratio-at-most'; readonly ratio: number }
   /** Ours may be this much above the peer. */
   | { readonly type: 'above-at-most'; readonly difference: number }
+  /** Ours may be at most this, whatever the peer. */
+  | { readonly type: 'at-most'; readonly value: number }
   | { readonly type: 'printed' };
 
 /** One line of the table: a reading of ours beside that of a peer, measured in turn in the same run. */
@@ -38,6 +40,8 @@ export function verdict({ target, ratio, ours, peer }: Row): Verdict {
       return ratio <= target.ratio ? 'reached' : 'missed';
     case 'above-at-most':
       return ours.value - peer.value <= target.difference ? 'reached' : 'missed';
+    case 'at-most':
+      return ours.value <= target.value ? 'reached' : 'missed';
     case 'printed':
       return 'printed';
   }

@@ -16,6 +16,8 @@ export interface Server {
   cpuSeconds(): number;
   /** After a forced collection, in bytes. */
   memory(): Promise<Memory>;
+  /** How often it had the disk write what it holds back, so far. */
+  dataSyncs(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -42,6 +44,10 @@ export async function startServer(program: string, path: string, words: readonly
     memory: async () => {
       child.send('memory');
       return (await nextMessage(child)) as Memory; // what the probe sends
+    },
+    dataSyncs: async () => {
+      child.send('dataSyncs');
+      return Number(await nextMessage(child));
     },
     stop: () => stopProgram(child),
   };

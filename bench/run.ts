@@ -5,7 +5,13 @@ import { change } from './figures/change.ts';
 import { memory } from './figures/memory.ts';
 import { http, jsonLines, messagePack } from './figures/rates.ts';
 import { start } from './figures/start.ts';
+import { switchCompaction } from './figures/switch-compaction.ts';
+import { switchDurable } from './figures/switch-durable.ts';
+import { switchHttp } from './figures/switch-http.ts';
+import { switchMemory } from './figures/switch-memory.ts';
 import { switchPush } from './figures/switch-push.ts';
+import { switchStart } from './figures/switch-start.ts';
+import { switchWaiting } from './figures/switch-waiting.ts';
 import { synchronisation } from './figures/synchronisation.ts';
 import { renderTable } from './table.ts';
 
@@ -17,7 +23,13 @@ const FIGURES: readonly Figure[] = [
   synchronisation,
   memory,
   start,
+  switchHttp,
+  switchWaiting,
   switchPush,
+  switchCompaction,
+  switchDurable,
+  switchStart,
+  switchMemory,
 ];
 
 interface Options {

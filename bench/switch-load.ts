@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { connectSwitchClient } from '../src/switch/client.ts';
 import { openPushCaller, servePush } from '../src/switch/client-calls.ts';
+import type { Row } from './figure.ts';
 import type { Measured } from './load.ts';
 import type { Server } from './processes.ts';
+import { inTurn, median } from './statistics.ts';
+import { openPair, openSession, PAYLOAD } from './switch-http.ts';
 
-/** RPC through a switch: so many calls, so many of them at the same time. Payloads are of a size that xapi's calls have. */
+/** RPC through a switch: so many calls, so many of them at the same time. */
 export interface SwitchLoad {
   readonly calls: number;
   readonly inFlight: number;
 }
-
-const PAYLOAD = Buffer.from('{"method":"Plugin.ls","params":[{"dbg":"bench"}],"id":1}');
 
 /** Over MessagePack: a client and a service with a connection each. */
 export async function runPush(server: Server, load: SwitchLoad): Promise<Measured> {
@@ -73,104 +72,71 @@ async function measure(server: Server, load: SwitchLoad, call: () => Promise<voi
   return { cpuMicroseconds: (cpu / load.calls) * 1e6, wallRate: load.calls / seconds };
 }
 
-interface Pair {
-  /** One call: four round trips of the client's, three of the service's. */
-  call(): Promise<void>;
-  close(): Promise<void>;
+/** Senders over HTTP that each put the next request in one queue when the last is accepted; nobody takes them out. */
+export async function runSenders(server: Server, senders: number, requests: number): Promise<Measured> {
+  const name = randomUUID();
+  const [first, ...others] = await openSession(server.path, `senders-${name}`, senders);
+  if (first === undefined) throw new Error('no sender');
+  await first.ask('GET', `/persistent/${name}`);
+  const idle = [first, ...others];
+  const measured = await measure(server, { calls: requests, inFlight: senders }, async () => {
+    const sender = idle.pop();
+    if (sender === undefined) throw new Error('more requests are in flight than there are senders');
+    await sender.ask('POST', `/request/${name}/reply-${name}`, PAYLOAD.toString());
+    idle.push(sender);
+  });
+  await first.ask('GET', `/destroy/${name}`);
+  for (const { socket } of idle) socket.destroy();
+  return measured;
 }
 
-async function openPair(path: string): Promise<Pair> {
-  const name = randomUUID();
-  const [requests, replies] = await openSession(path, `client-${name}`);
-  const [answers, transfers] = await openSession(path, `service-${name}`);
-  await answers.ask('GET', `/persistent/${name}`);
-  await requests.ask('GET', `/transient/reply-${name}`);
-  let closing = false;
+const FILLING = 256;
 
-  const serve = async (): Promise<void> => {
-    let from = '-1';
-    while (!closing) {
-      const { messages, next } = await transfer(transfers, name, from);
-      from = next;
-      for (const [[queue, id], { payload, kind }] of messages) {
-        await answers.ask('POST', `/response/${kind[1]}/${queue}/${id}`, payload);
-        await answers.ask('GET', `/ack/${queue}/${id}`);
-      }
+/** Puts messages in a queue, which stay there. */
+export async function fillQueue(
+  { path }: Server,
+  queue: string,
+  messages: number,
+  bytes: number,
+): Promise<void> {
+  const client = await connectSwitchClient({ path });
+  await client.login('filler');
+  await client.create(queue, 'persistent');
+  const payload = Buffer.alloc(bytes, 'x');
+  let left = messages;
+  const fill = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await client.publish(queue, { type: 'request', replyTo: `reply-${queue}` }, payload);
     }
   };
-  const served = serve();
+  await Promise.all(Array.from({ length: FILLING }, fill));
+  client.close();
+}
 
-  let from = '-1';
+export interface Side {
+  readonly what: string;
+  readonly run: () => Promise<Measured>;
+}
+
+/** What calls cost one side and the other, in turn. */
+export async function compareCalls(
+  rounds: number,
+  ours: Side,
+  peer: Side,
+): Promise<Pick<Row, 'unit' | 'ours' | 'peer' | 'ratio' | 'wallRatio'>> {
+  const pairs = await inTurn(rounds, ours.run, peer.run);
+  const middle = (pick: (a: Measured, b: Measured) => number): number =>
+    median(pairs.map(({ a, b }) => pick(a, b)));
   return {
-    call: async () => {
-      await requests.ask('GET', `/persistent/${name}`);
-      await requests.ask('POST', `/request/${name}/reply-${name}`, PAYLOAD.toString());
-      const { messages, next } = await transfer(replies, `reply-${name}`, from);
-      from = next;
-      for (const [[queue, id]] of messages) await replies.ask('GET', `/ack/${queue}/${id}`);
+    unit: 'µs of CPU a call',
+    ours: { what: ours.what, value: middle((a) => a.cpuMicroseconds), wallRate: middle((a) => a.wallRate) },
+    peer: {
+      what: peer.what,
+      value: middle((_, b) => b.cpuMicroseconds),
+      wallRate: middle((_, b) => b.wallRate),
     },
-    close: async () => {
-      closing = true;
-      await requests.ask('POST', `/request/${name}/reply-${name}`, PAYLOAD.toString());
-      await served;
-      await requests.ask('GET', `/destroy/${name}`);
-      for (const { socket } of [requests, replies, answers, transfers]) socket.destroy();
-    },
-  };
-}
-
-interface Transferred {
-  readonly messages: readonly (readonly [
-    id: readonly [queue: string, id: number],
-    content: { readonly payload: string; readonly kind: readonly [string, string] },
-  ])[];
-  readonly next: string;
-}
-
-const transfer = async (connection: Connection, queue: string, from: string): Promise<Transferred> =>
-  JSON.parse(
-    await connection.ask('POST', '/transfer', JSON.stringify({ from, timeout: 30, queues: [queue] })),
-  );
-
-async function openSession(path: string, token: string): Promise<[Connection, Connection]> {
-  const connections: [Connection, Connection] = [await open(path), await open(path)];
-  for (const connection of connections) await connection.ask('GET', `/login/${token}`);
-  return connections;
-}
-
-interface Connection {
-  readonly socket: Socket;
-  /** One request at a time. Gives the body of the answer. */
-  ask(method: string, target: string, body?: string): Promise<string>;
-}
-
-async function open(path: string): Promise<Connection> {
-  const socket = connect(path);
-  await once(socket, 'connect');
-  let received = '';
-  let settle: (body: string) => void = () => {};
-  socket.setEncoding('latin1');
-  socket.on('data', (text: string) => {
-    received += text;
-    const headEnd = received.indexOf('\r\n\r\n');
-    if (headEnd < 0) return;
-    const length = Number(/content-length: ([0-9]+)/i.exec(received)?.[1]);
-    if (received.length < headEnd + 4 + length) return;
-    if (!received.startsWith('HTTP/1.1 200')) throw new Error(`the switch answered ${received}`);
-    const body = received.slice(headEnd + 4);
-    received = '';
-    settle(body);
-  });
-  return {
-    socket,
-    ask: (method, target, body = '') => {
-      const answered = new Promise<string>((resolve) => {
-        settle = resolve;
-      });
-      socket.write(
-        `${method} ${target} HTTP/1.1\r\nuser-agent: cohttp\r\ncontent-length: ${body.length}\r\nconnection: keep-alive\r\n\r\n${body}`,
-      );
-      return answered;
-    },
+    ratio: middle((a, b) => b.cpuMicroseconds / a.cpuMicroseconds),
+    wallRatio: middle((a, b) => a.wallRate / b.wallRate),
   };
 }

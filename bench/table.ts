@@ -34,6 +34,10 @@ function written(value: number, unit: Unit): string {
   switch (unit) {
     case 'bytes':
       return `${(value / 1024 / 1024).toFixed(2)} MiB`;
+    case 'messages':
+      return `${value.toPrecision(3)} messages`;
+    case 'calls a second':
+      return `${Math.round(value)} calls/s`;
     case 'ms':
       return `${value.toPrecision(3)} ms`;
     case 'µs of CPU a call':
@@ -49,6 +53,8 @@ function writtenTarget(target: Target, unit: Unit): string {
       return `<= ${target.ratio.toFixed(2)}`;
     case 'above-at-most':
       return `<= +${written(target.difference, unit)}`;
+    case 'at-most':
+      return `<= ${written(target.value, unit)}`;
     case 'printed':
       return '';
   }

@@ -1,5 +1,6 @@
 import { Drops, type FailureAnswer } from './drops.ts';
 import { fetchMessages, nextMessages } from './fetch.ts';
+import type { HeldMessage } from './held.ts';
 import { type BrokerLimits, type LimitReached, queueFull, tooManyWait, wrongName } from './limits.ts';
 import { Listeners } from './listeners.ts';
 import {
@@ -97,9 +98,10 @@ export class Broker {
 
   /** When `expire` is to be called next, in ms since the epoch; `undefined`: nothing depends on time. */
   nextExpiry(now: number): number | undefined {
-    const looks = this.#drops.dependOnTime && this.#queues.heldBytes > 0 ? [now + LOOK_INTERVAL_MS] : [];
-    const times = [...this.#absent.values(), ...looks];
-    return times.length === 0 ? undefined : Math.min(...times);
+    const looks = this.#drops.dependOnTime && this.#queues.heldBytes > 0;
+    let next = looks ? now + LOOK_INTERVAL_MS : Number.POSITIVE_INFINITY;
+    for (const until of this.#absent.values()) next = Math.min(next, until);
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
   /**
@@ -259,7 +261,7 @@ export class Broker {
       queue.countFrom(id.id + 1);
       return answer({ type: 'sent', id }, this.#drops.failure(id, kind, payload, now));
     }
-    const message: Message = { id, payload: ownBytes(payload), kind, origin: token, time: now };
+    const message: Message = { id, payload, kind, origin: token, time: now };
     return answer({ type: 'sent', id }, [{ type: 'message-sent', message }]);
   }
 
@@ -295,7 +297,7 @@ export class Broker {
     return answer({ type: 'messages', messages, next });
   }
 
-  #delivered(token: string, message: Message, now: number): void {
+  #delivered(token: string, message: HeldMessage, now: number): void {
     this.#queues.fetched(message);
     const { id, payload, kind } = message;
     const request = kind.type === 'response' ? this.#queues.find(kind.to.queue)?.get(kind.to.id) : undefined;
@@ -329,14 +331,3 @@ export class Broker {
 }
 
 const SHUTDOWN_REFUSED: LimitReached = { status: 403, reason: 'switch.allowShutdown is false' };
-
-/**
- * Bytes that a message may hold for as long as it waits. What comes from a connection is often a view of a whole
- * packet, many times as large, which it would keep in memory.
- */
-const ownBytes = (bytes: Buffer): Buffer => {
-  if (bytes.length * 2 >= bytes.buffer.byteLength) return bytes;
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
-};

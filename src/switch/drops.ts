@@ -92,7 +92,7 @@ export class Drops {
     for (const message of queue.messages()) {
       // Oldest first: what follows has more time left.
       if (message.time > time) break;
-      if (!this.#queues.isFetched(message)) messages.push(message);
+      if (message.state === 'waiting') messages.push(message);
     }
     return messages;
   }

@@ -1,18 +1,19 @@
-import { FROM_THE_START, type Message } from './protocol.ts';
+import type { HeldMessage } from './held.ts';
+import { FROM_THE_START } from './protocol.ts';
 import type { Queue } from './queue.ts';
 
 /**
  * What waits above the cursor, queue by queue as asked. One cursor stands for all queues: when not all fits an
  * answer, those with the lowest ids come, so that no message is left below the next cursor.
  */
-export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: number): Message[] {
-  const messages: Message[] = [];
+export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: number): HeldMessage[] {
+  const messages: HeldMessage[] = [];
   let bytes = 0;
   for (const queue of queues) {
     let own = 0;
     for (const message of queue.after(from)) {
       messages.push(message);
-      own += message.payload.length;
+      own += message.length;
       // More of this queue can't fit: what it holds beyond has higher ids than all that is taken of it.
       if (own > maxBytes) break;
     }
@@ -25,22 +26,22 @@ export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: 
 const TAKEN_BYTES = 64 * 1024;
 
 /** The next messages of one queue above the cursor, at most so many, and not many more bytes than go out at once. */
-export function nextMessages(queue: Queue, from: number, limit: number): Message[] {
-  const messages: Message[] = [];
+export function nextMessages(queue: Queue, from: number, limit: number): HeldMessage[] {
+  const messages: HeldMessage[] = [];
   let bytes = 0;
   for (const message of queue.after(from)) {
     messages.push(message);
-    bytes += message.payload.length;
+    bytes += message.length;
     if (messages.length >= limit || bytes >= TAKEN_BYTES) break;
   }
   return messages;
 }
 
 /** As many messages by ascending id as fit, at least those of one id, and no id in part; in the order they stood in. */
-function lowestIds(messages: readonly Message[], maxBytes: number): Message[] {
+function lowestIds(messages: readonly HeldMessage[], maxBytes: number): HeldMessage[] {
   const bytesOfId = new Map<number, number>();
-  for (const { id, payload } of messages) {
-    bytesOfId.set(id.id, (bytesOfId.get(id.id) ?? 0) + payload.length);
+  for (const { number, length } of messages) {
+    bytesOfId.set(number, (bytesOfId.get(number) ?? 0) + length);
   }
   let bytes = 0;
   let highest = FROM_THE_START;
@@ -49,5 +50,5 @@ function lowestIds(messages: readonly Message[], maxBytes: number): Message[] {
     if (bytes > maxBytes && highest !== FROM_THE_START) break;
     highest = id;
   }
-  return messages.filter(({ id }) => id.id <= highest);
+  return messages.filter(({ number }) => number <= highest);
 }

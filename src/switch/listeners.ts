@@ -9,7 +9,9 @@ export class Listeners {
   readonly #left = new Map<string, number>();
 
   listen(token: string, queues: readonly string[]): void {
+    const own = this.#byToken.get(token);
     for (const queue of queues) {
+      if (own?.has(queue) === true) continue;
       addTo(this.#byQueue, queue, token);
       addTo(this.#byToken, token, queue);
       this.#left.delete(queue);

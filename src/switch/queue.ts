@@ -1,6 +1,8 @@
+import { type Block, HeldMessage } from './held.ts';
+import { ownBlock, Payloads } from './payloads.ts';
 import type { Message } from './protocol.ts';
 
-/** Acked ids are taken out of the order when there are this many of them, and as many as of those that wait. */
+/** The places of acked messages are closed up when there are this many of them, and more than of those that wait. */
 const COMPACT_FROM = 64;
 
 /** One queue: its messages that wait to be acked, in the order of their ids. */
@@ -15,9 +17,14 @@ export class Queue {
   /** Messages that are accepted and not kept yet, and their bytes. */
   #reserved = 0;
   #reservedBytes = 0;
-  readonly #messages = new Map<number, Message>();
-  /** Ascending; ids that were acked stay until there are many. */
-  #order: number[] = [];
+  /** Ascending; the place of a message that was acked is empty until there are many. */
+  readonly #ids: number[] = [];
+  readonly #messages: (HeldMessage | undefined)[] = [];
+  #size = 0;
+  /** All places before this one are empty. */
+  #first = 0;
+  readonly #payloads = new Payloads();
+  #lastOrigin = '';
 
   constructor(name: string, owner: string | undefined, firstId: number) {
     this.name = name;
@@ -26,7 +33,7 @@ export class Queue {
   }
 
   get size(): number {
-    return this.#messages.size;
+    return this.#size;
   }
 
   /** The id that the next message gets. */
@@ -36,7 +43,7 @@ export class Queue {
 
   /** Messages and bytes with what is reserved for those to come. */
   get expectedSize(): number {
-    return this.#messages.size + this.#reserved;
+    return this.#size + this.#reserved;
   }
 
   get expectedBytes(): number {
@@ -59,64 +66,109 @@ export class Queue {
     this.#nextId = Math.max(this.#nextId, id);
   }
 
-  add(message: Message): void {
+  /** Takes a message in, whose id is above all that are here, and gives what is held of it. */
+  add(message: Message): HeldMessage {
+    const { payload, origin } = message;
     const { id } = message.id;
-    this.#messages.set(id, message);
-    this.#order.push(id);
-    this.bytes += message.payload.length;
+    // Most messages of a queue come from the same few sessions: equal names are to be one text in memory.
+    if (origin !== this.#lastOrigin) this.#lastOrigin = origin;
+    const { block, at } = this.#payloads.keep(id, payload, this.bytes);
+    const held = new HeldMessage(this.name, message, this.#lastOrigin, block, at);
+    this.#ids.push(id);
+    this.#messages.push(held);
+    this.#size += 1;
+    this.bytes += payload.length;
     this.countFrom(id + 1);
+    return held;
   }
 
   /** Takes a message out; gives it, unless it is not here. */
-  ack(id: number): Message | undefined {
-    const message = this.#messages.get(id);
+  ack(id: number): HeldMessage | undefined {
+    const place = this.#placeFrom(id);
+    const message = this.#ids[place] === id ? this.#messages[place] : undefined;
     if (message === undefined) return undefined;
-    this.#messages.delete(id);
-    this.bytes -= message.payload.length;
-    const acked = this.#order.length - this.#messages.size;
-    if (acked >= COMPACT_FROM && acked > this.#messages.size) this.#order = [...this.#messages.keys()];
+    this.#messages[place] = undefined;
+    this.#size -= 1;
+    this.bytes -= message.length;
+    const sparse = this.#payloads.release(message.block, message.length, this.bytes);
+    if (sparse !== undefined) this.#moveOutOf(sparse);
+    if (place === this.#first) this.#skipEmpty();
+    const acked = this.#ids.length - this.#size;
+    if (acked >= COMPACT_FROM && acked > this.#size) this.#compact();
     return message;
   }
 
-  get(id: number): Message | undefined {
-    return this.#messages.get(id);
+  get(id: number): HeldMessage | undefined {
+    const place = this.#placeFrom(id);
+    return this.#ids[place] === id ? this.#messages[place] : undefined;
   }
 
   /** The messages whose id is above the cursor, oldest first. */
-  *after(cursor: number): Generator<Message> {
-    for (let at = this.#placeAfter(cursor); at < this.#order.length; at += 1) {
-      const message = this.#messages.get(this.#order[at] ?? cursor);
+  *after(cursor: number): Generator<HeldMessage> {
+    for (let at = Math.max(this.#first, this.#placeFrom(cursor + 1)); at < this.#messages.length; at += 1) {
+      const message = this.#messages[at];
       if (message !== undefined) yield message;
     }
   }
 
   /** At most so many messages above the cursor, oldest first. */
-  block(cursor: number, size: number): Message[] {
-    const messages: Message[] = [];
+  block(cursor: number, size: number): HeldMessage[] {
+    const messages: HeldMessage[] = [];
+    if (size <= 0) return messages;
     for (const message of this.after(cursor)) {
-      if (messages.length >= size) break;
       messages.push(message);
+      if (messages.length >= size) break;
     }
     return messages;
   }
 
-  messages(): IterableIterator<Message> {
-    return this.#messages.values();
+  messages(): Generator<HeldMessage> {
+    return this.after(Number.NEGATIVE_INFINITY);
   }
 
   /** All messages, newest first. */
   newestFirst(): Message[] {
-    return [...this.#messages.values()].reverse();
+    return Array.from(this.messages(), (message) => message.toMessage()).reverse();
   }
 
-  #placeAfter(cursor: number): number {
-    let low = 0;
-    let high = this.#order.length;
+  /** The place of the first id that is not below this one. */
+  #placeFrom(id: number): number {
+    let low = this.#first;
+    let high = this.#ids.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#order[middle] ?? 0) <= cursor) low = middle + 1;
+      if ((this.#ids[middle] ?? 0) < id) low = middle + 1;
       else high = middle;
     }
     return low;
+  }
+
+  #skipEmpty(): void {
+    while (this.#first < this.#messages.length && this.#messages[this.#first] === undefined) this.#first += 1;
+  }
+
+  #compact(): void {
+    let to = 0;
+    for (let at = this.#first; at < this.#ids.length; at += 1) {
+      const message = this.#messages[at];
+      if (message === undefined) continue;
+      this.#ids[to] = message.number;
+      this.#messages[to] = message;
+      to += 1;
+    }
+    this.#ids.length = to;
+    this.#messages.length = to;
+    this.#first = 0;
+  }
+
+  /** What is left in a block gets memory of its own. */
+  #moveOutOf(block: Block): void {
+    for (const message of this.after(block.firstId - 1)) {
+      if (message.number > block.lastId) break;
+      if (message.block !== block) continue;
+      const own = Buffer.allocUnsafeSlow(message.length);
+      message.payload.copy(own);
+      message.moveTo(ownBlock(message.number, own), 0);
+    }
   }
 }

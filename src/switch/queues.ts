@@ -1,4 +1,5 @@
-import type { Message, MessageId, Operation } from './protocol.ts';
+import type { HeldMessage } from './held.ts';
+import type { MessageId, Operation } from './protocol.ts';
 import { Queue } from './queue.ts';
 import { Unfetched } from './unfetched.ts';
 
@@ -17,7 +18,6 @@ export class Queues {
   /** The transient queues of each session. */
   readonly #owned = new Map<string, Set<string>>();
   readonly #unfetched = new Unfetched();
-  readonly #fetched = new WeakSet<Message>();
   /** Queues whose removal is decided. */
   readonly #doomed = new Set<string>();
   /** Queues whose creation is decided. */
@@ -56,18 +56,13 @@ export class Queues {
   }
 
   /** The requests that nobody has fetched and whose replies are to come to this queue. */
-  awaiting(replyTo: string): readonly Message[] {
+  awaiting(replyTo: string): readonly HeldMessage[] {
     return this.#unfetched.withReplyTo(replyTo);
   }
 
   /** A message was given to somebody who may be working on it. */
-  fetched(message: Message): void {
-    this.#fetched.add(message);
-    this.#unfetched.remove(message);
-  }
-
-  isFetched(message: Message): boolean {
-    return this.#fetched.has(message);
+  fetched(message: HeldMessage): void {
+    this.#unfetched.remove(message, 'fetched');
   }
 
   /** What ids count from in a queue that is created now. */
@@ -109,9 +104,9 @@ export class Queues {
         const { message } = operation;
         const queue = this.#queues.get(message.id.queue);
         if (queue === undefined) break;
-        queue.add(message);
-        this.#heldBytes += OVERHEAD_BYTES + message.payload.length;
-        this.#unfetched.add(message);
+        const held = queue.add(message);
+        this.#heldBytes += OVERHEAD_BYTES + held.length;
+        this.#unfetched.add(held);
         break;
       }
       case 'message-acked':
@@ -155,8 +150,8 @@ export class Queues {
       yield { type: 'queue-created', queue: queue.name, owner: queue.owner };
       let block = queue.block(Number.NEGATIVE_INFINITY, BLOCK);
       while (block.length > 0) {
-        for (const message of block) if (message.id.id < end) yield { type: 'message-sent', message };
-        const last = block.at(-1)?.id.id ?? end;
+        for (const message of block) if (message.number < end) yield { type: 'message-sent', message };
+        const last = block.at(-1)?.number ?? end;
         block = last + 1 < end ? queue.block(last, BLOCK) : [];
       }
     }
@@ -178,7 +173,7 @@ export class Queues {
     if (queue === undefined) return;
     this.#queues.delete(name);
     this.#heldBytes -= OVERHEAD_BYTES * (1 + queue.size) + queue.bytes;
-    for (const message of queue.messages()) this.#unfetched.remove(message);
+    for (const message of queue.messages()) this.#unfetched.remove(message, 'gone');
     // A cursor of the queue that was must not hide messages of one that gets its name.
     this.#nextId = Math.max(this.#nextId, queue.nextId);
     const { owner } = queue;
@@ -191,7 +186,7 @@ export class Queues {
   #ack({ queue: name, id }: MessageId): void {
     const message = this.#queues.get(name)?.ack(id);
     if (message === undefined) return;
-    this.#heldBytes -= OVERHEAD_BYTES + message.payload.length;
-    this.#unfetched.remove(message);
+    this.#heldBytes -= OVERHEAD_BYTES + message.length;
+    this.#unfetched.remove(message, 'gone');
   }
 }

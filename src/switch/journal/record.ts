@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { Packr } from 'msgpackr/pack';
 import { Unpackr } from 'msgpackr/unpack';
-import type { Message, Operation } from '../protocol.ts';
+import type { Kind, Operation } from '../protocol.ts';
 
 /**
  * A record of the journal: the operations of one commit, so that they are kept together or not at all.
@@ -65,85 +65,69 @@ export function decodeRecord(body: Buffer): Operation[] {
   return value.map(unpack);
 }
 
-function unpack(value: unknown): Operation {
-  const fields = new Fields(value);
-  const kind = fields.integer();
+function unpack(fields: unknown): Operation {
+  if (!Array.isArray(fields)) throw new TypeError('an operation that is no array');
+  const kind = integer(fields, 0);
   switch (kind) {
     case QUEUE_CREATED:
-      return { type: 'queue-created', queue: fields.text(), owner: fields.optionalText() };
+      return { type: 'queue-created', queue: text(fields, 1), owner: optionalText(fields, 2) };
     case QUEUE_REMOVED:
-      return { type: 'queue-removed', queue: fields.text() };
+      return { type: 'queue-removed', queue: text(fields, 1) };
     case REQUEST_SENT:
-      return {
-        type: 'message-sent',
-        message: { ...sent(fields), kind: { type: 'request', replyTo: fields.text() } },
-      };
-    case RESPONSE_SENT: {
-      const message = sent(fields);
-      const to = { queue: fields.text(), id: fields.integer() };
-      return { type: 'message-sent', message: { ...message, kind: { type: 'response', to } } };
-    }
+      return sent(fields, { type: 'request', replyTo: text(fields, 6) });
+    case RESPONSE_SENT:
+      return sent(fields, { type: 'response', to: { queue: text(fields, 6), id: integer(fields, 7) } });
     case MESSAGE_ACKED:
-      return { type: 'message-acked', id: { queue: fields.text(), id: fields.integer() } };
+      return { type: 'message-acked', id: { queue: text(fields, 1), id: integer(fields, 2) } };
     case IDS_GIVEN:
-      return { type: 'ids-given', next: fields.integer() };
+      return { type: 'ids-given', next: integer(fields, 1) };
     default:
       throw new TypeError(`an operation of the unknown kind ${kind}`);
   }
 }
 
-const sent = (fields: Fields): Omit<Message, 'kind'> => ({
-  id: { queue: fields.text(), id: fields.integer() },
-  origin: fields.text(),
-  time: fields.number(),
-  payload: fields.bytes(),
+const sent = (fields: Fields, kind: Kind): Operation => ({
+  type: 'message-sent',
+  message: {
+    id: { queue: text(fields, 1), id: integer(fields, 2) },
+    payload: bytes(fields, 5),
+    kind,
+    origin: text(fields, 3),
+    time: number(fields, 4),
+  },
 });
 
-/** The fields of an operation, read one after the other, each of the type that is asked for. */
-class Fields {
-  readonly #values: readonly unknown[];
-  #at = 0;
+/** The fields of an operation. Each is read by its place, as the type that it has to be. */
+type Fields = readonly unknown[];
 
-  constructor(value: unknown) {
-    if (!Array.isArray(value)) throw new TypeError('an operation that is no array');
-    this.#values = value;
-  }
+function text(fields: Fields, place: number): string {
+  const value = fields[place];
+  return typeof value === 'string' ? value : wrong(place, 'a text');
+}
 
-  text(): string {
-    const value = this.#next();
-    if (typeof value === 'string') return value;
-    throw new TypeError(`field ${this.#at}: expected a text`);
-  }
+function optionalText(fields: Fields, place: number): string | undefined {
+  const value = fields[place];
+  if (value === null) return undefined;
+  return typeof value === 'string' ? value : wrong(place, 'a text or nothing');
+}
 
-  optionalText(): string | undefined {
-    const value = this.#next();
-    if (value === null) return undefined;
-    if (typeof value === 'string') return value;
-    throw new TypeError(`field ${this.#at}: expected a text or nothing`);
-  }
+function number(fields: Fields, place: number): number {
+  const value = fields[place];
+  return typeof value === 'number' ? value : wrong(place, 'a number');
+}
 
-  number(): number {
-    const value = this.#next();
-    if (typeof value === 'number') return value;
-    throw new TypeError(`field ${this.#at}: expected a number`);
-  }
+function integer(fields: Fields, place: number): number {
+  const value = fields[place];
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : wrong(place, 'an integer');
+}
 
-  integer(): number {
-    const value = this.number();
-    if (Number.isSafeInteger(value)) return value;
-    throw new TypeError(`field ${this.#at}: expected an integer`);
-  }
+/** A view of what was unpacked, unless it is most of that: who keeps it would keep the view. */
+function bytes(fields: Fields, place: number): Buffer {
+  const value = fields[place];
+  if (!Buffer.isBuffer(value)) return wrong(place, 'bytes');
+  return value.length * 2 < value.buffer.byteLength ? value : Buffer.from(value);
+}
 
-  /** A copy: the bytes that were unpacked are a view of much more. */
-  bytes(): Buffer {
-    const value = this.#next();
-    if (value instanceof Uint8Array) return Buffer.from(value);
-    throw new TypeError(`field ${this.#at}: expected bytes`);
-  }
-
-  #next(): unknown {
-    const value = this.#values[this.#at];
-    this.#at += 1;
-    return value;
-  }
+function wrong(place: number, expected: string): never {
+  throw new TypeError(`field ${place + 1}: expected ${expected}`);
 }

@@ -1,17 +1,20 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Operation } from '../protocol.ts';
 import { encodeRecord } from './record.ts';
 import { encodeHead, FORMAT, fileName, journalFiles } from './segment.ts';
 
-/** Gathering takes this long at a stretch, in ms, and lets others go on then. */
-const SLICE_MS = 2;
-/** A record of about so many bytes of payload. */
-const RECORD_BYTES = 256 * 1024;
+/**
+ * Gathering takes this long at a stretch, in ms, and rests as long: a call has many turns of the event loop, and may
+ * meet a stretch in each.
+ */
+const SLICE_MS = 1;
+/** A record of about so many bytes of payload: packing it is a stretch of its own. */
+const RECORD_BYTES = 64 * 1024;
 /** The disk is asked to keep up after so much: one large fdatasync at the end would hold up those of the senders. */
-const SYNC_BYTES = 4 * 1024 * 1024;
+const SYNC_BYTES = 1024 * 1024;
 
 /** Writes the operations as the snapshot of all segments up to a number; gives its bytes when it is on disk. */
 export async function writeSnapshot(
@@ -67,11 +70,10 @@ async function writeRecords(
       await write(encodeRecord(record));
       record = [];
       recordBytes = 0;
-      sliceEnd = performance.now() + SLICE_MS;
-    } else if (performance.now() > sliceEnd) {
-      await nextTurn();
-      sliceEnd = performance.now() + SLICE_MS;
     }
+    if (performance.now() < sliceEnd) continue;
+    await pause(SLICE_MS);
+    sliceEnd = performance.now() + SLICE_MS;
   }
   await write(encodeRecord(record));
   return bytes;
