@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { JournalError } from '../../../src/switch/journal/replay.ts';
 import { readRecords } from '../../../src/switch/journal/segment.ts';
@@ -19,9 +20,18 @@ const recordsIn = (path: string): number => {
 };
 
 function copyOf(t: TestContext, directory: string): string {
-  const copy = tempDirectory(t);
-  for (const name of readdirSync(directory)) copyFileSync(join(directory, name), join(copy, name));
-  return copy;
+  // A snapshot may be renamed in another thread meanwhile: only files that stay while they are copied are a state.
+  for (;;) {
+    const copy = tempDirectory(t);
+    const names = readdirSync(directory);
+    try {
+      for (const name of names) copyFileSync(join(directory, name), join(copy, name));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') continue;
+      throw error;
+    }
+    if (isDeepStrictEqual(readdirSync(directory), names)) return copy;
+  }
 }
 
 test('what is committed is there after a start without a stop', async (t) => {
