@@ -179,6 +179,13 @@ export class Broker {
     return messages;
   }
 
+  /** What is to be kept of it that somebody listens on these queues: nothing, if that is known. */
+  heard(queues: readonly string[]): Operation[] {
+    return queues.flatMap((name): Operation[] =>
+      this.#queues.find(name)?.listened === false ? [{ type: 'queue-listened', queue: name }] : [],
+    );
+  }
+
   /** Takes account of operations that are decided, until `release`. */
   reserve(operations: readonly Operation[]): void {
     this.#queues.reserve(operations);

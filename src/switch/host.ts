@@ -94,6 +94,7 @@ export class SwitchHost {
       },
       listen: (queue, wake) => {
         const end = broker.listen(connection, queue, wake);
+        this.#hear([queue]);
         return () => end(now());
       },
       take: (queue, from, limit) => broker.take(connection, queue, from, limit, now()),
@@ -112,10 +113,18 @@ export class SwitchHost {
     request: In,
     setEnd: (end: (() => void) | undefined) => void,
   ): Out | Promise<Out> {
-    const decision = this.#options.broker.decide(connection, request, this.#options.now());
+    const { broker, now } = this.#options;
+    const decision = broker.decide(connection, request, now());
+    const isListening = decision.type === 'wait' || decision.out.type === 'messages';
+    if (request.type === 'transfer' && isListening) this.#hear(request.queues);
     return decision.type === 'answer'
       ? this.#answer(decision)
       : this.#wait(connection, request, decision, setEnd);
+  }
+
+  /** Nobody waits for this to be kept: a queue that is not alive after a restart is as soon as somebody is back. */
+  #hear(queues: readonly string[]): void {
+    this.#carryOut(this.#options.broker.heard(queues), () => {});
   }
 
   #answer({ out, operations }: Decision & { type: 'answer' }): Out | Promise<Out> {

@@ -99,6 +99,8 @@ export interface TraceEvent {
 export type Operation =
   | { readonly type: 'queue-created'; readonly queue: string; readonly owner: string | undefined }
   | { readonly type: 'queue-removed'; readonly queue: string }
+  /** Somebody has listened on it: it is alive, also for whoever asks after a restart. */
+  | { readonly type: 'queue-listened'; readonly queue: string }
   | { readonly type: 'message-sent'; readonly message: Message }
   /** It is done with: acked, or dropped because nobody waits for it any more. */
   | { readonly type: 'message-acked'; readonly id: MessageId }

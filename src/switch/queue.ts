@@ -13,6 +13,8 @@ export class Queue {
   #nextId: number;
   /** When the transfer that asked for it last ends, ms since the epoch. */
   nextTransfer: number | undefined;
+  /** Somebody has listened on it, now or before a restart. */
+  listened = false;
   bytes = 0;
   /** Messages that are accepted and not kept yet, and their bytes. */
   #reserved = 0;

@@ -78,6 +78,7 @@ export class Queues {
         this.#queues.get(id.queue)?.reserve(id.id, payload.length);
       } else if (operation.type === 'queue-removed') this.#doomed.add(operation.queue);
       else if (operation.type === 'queue-created') this.#expected += 1;
+      else if (operation.type === 'queue-listened') this.#listened(operation.queue);
     }
   }
 
@@ -96,6 +97,9 @@ export class Queues {
     switch (operation.type) {
       case 'queue-created':
         this.#add(operation.queue, operation.owner);
+        break;
+      case 'queue-listened':
+        this.#listened(operation.queue);
         break;
       case 'queue-removed':
         this.#remove(operation.queue);
@@ -148,6 +152,7 @@ export class Queues {
       // Removed meanwhile, or another one of the same name: later operations have that.
       if (this.#queues.get(queue.name) !== queue) continue;
       yield { type: 'queue-created', queue: queue.name, owner: queue.owner };
+      if (queue.listened) yield { type: 'queue-listened', queue: queue.name };
       let block = queue.block(Number.NEGATIVE_INFINITY, BLOCK);
       while (block.length > 0) {
         for (const message of block) if (message.number < end) yield { type: 'message-sent', message };
@@ -156,6 +161,11 @@ export class Queues {
       }
     }
     yield { type: 'ids-given', next };
+  }
+
+  #listened(name: string): void {
+    const queue = this.#queues.get(name);
+    if (queue !== undefined) queue.listened = true;
   }
 
   #add(name: string, owner: string | undefined): void {

@@ -49,7 +49,10 @@ export function unattendedQueues(queues: Queues, listeners: Listeners): Unattend
 /** The names that begin with a prefix, as xapi's switch orders them; `alive`: of queues on which somebody ever listened. */
 export const queueNames = (queues: Queues, prefix: string, alive: boolean): string[] =>
   [...queues.all()]
-    .filter(({ name, nextTransfer }) => name.startsWith(prefix) && !(alive && nextTransfer === undefined))
+    .filter(
+      ({ name, nextTransfer, listened }) =>
+        name.startsWith(prefix) && (!alive || listened || nextTransfer !== undefined),
+    )
     .map(({ name }) => name)
     .sort()
     .reverse();

@@ -87,6 +87,21 @@ for (const end of [kill, stop]) {
   });
 }
 
+test('a queue on which somebody listened before a restart is still alive', async (t) => {
+  const { start } = house(t);
+  const first = await start();
+  const server = await login(t, first.switchSocket, 'server');
+  for (const name of ['served', 'idle']) await server.text('GET', `/persistent/${name}`);
+  await server.text('POST', '/transfer', '{"timeout":0,"queues":["served"]}');
+  // What is asked next is kept behind it.
+  await server.text('GET', '/persistent/another');
+  await kill(first);
+  const second = await start();
+  const client = await login(t, second.switchSocket, 'client');
+  const alive = JSON.parse(await client.text('GET', '/list/alive/'));
+  assert.deepEqual(alive, ['served', 'org.xen.xapi.datapath']);
+});
+
 test('a second daemon on the state of another refuses to start, and names it', async (t) => {
   const { directory, flags, start } = house(t);
   const first = await start();

@@ -38,7 +38,6 @@ export class Model {
     this.#awaited = new Set(this.#queues.flatMap(({ owner }) => owner ?? []));
     for (const queue of this.#queues) {
       queue.nextId = firstId;
-      queue.alive = false;
       for (const message of queue.messages) message.fetched = false;
     }
     return 'gone';

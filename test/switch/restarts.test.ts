@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Broker } from '../../src/switch/broker.ts';
+import { Broker, type Decision } from '../../src/switch/broker.ts';
 import { decodeRecord, encodeRecord } from '../../src/switch/journal/record.ts';
 import type { Operation } from '../../src/switch/protocol.ts';
 import { expire, type Outcome, outcome } from './ask.ts';
@@ -17,6 +17,9 @@ const IDS_A_LIFE = 1_000_000;
 const MS_A_LIFE = IDS_A_LIFE / 1000;
 
 const lives = fc.array(fc.array(step, { maxLength: 30, size: 'max' }), { minLength: 1, maxLength: 4 });
+
+const hasSession = (decision: Decision): boolean =>
+  decision.type === 'wait' || decision.out.type !== 'refused';
 
 /** A switch that is started again and again from the records that it wrote. */
 function runWithRestarts(sequences: readonly (readonly Step[])[], compacted: boolean): Outcome[] {
@@ -41,6 +44,11 @@ function runWithRestarts(sequences: readonly (readonly Step[])[], compacted: boo
         const decision = broker.decide(connection, request, 0);
         if (decision.type === 'answer') keep(decision.operations);
         outcomes.push(outcome(broker, decision));
+        if (request.type === 'transfer' && hasSession(decision)) {
+          const heard = broker.heard(request.queues);
+          keep(heard);
+          for (const operation of heard) broker.apply(operation);
+        }
       }
     }
   }

@@ -22,6 +22,7 @@ const REQUEST_SENT = 3;
 const RESPONSE_SENT = 4;
 const MESSAGE_ACKED = 5;
 const IDS_GIVEN = 6;
+const QUEUE_LISTENED = 7;
 
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });
@@ -45,6 +46,8 @@ function pack(operation: Operation): unknown[] {
       return [QUEUE_CREATED, operation.queue, operation.owner ?? null];
     case 'queue-removed':
       return [QUEUE_REMOVED, operation.queue];
+    case 'queue-listened':
+      return [QUEUE_LISTENED, operation.queue];
     case 'message-sent': {
       const { id, kind, origin, time, payload } = operation.message;
       return kind.type === 'request'
@@ -73,6 +76,8 @@ function unpack(fields: unknown): Operation {
       return { type: 'queue-created', queue: text(fields, 1), owner: optionalText(fields, 2) };
     case QUEUE_REMOVED:
       return { type: 'queue-removed', queue: text(fields, 1) };
+    case QUEUE_LISTENED:
+      return { type: 'queue-listened', queue: text(fields, 1) };
     case REQUEST_SENT:
       return sent(fields, { type: 'request', replyTo: text(fields, 6) });
     case RESPONSE_SENT:

@@ -25,6 +25,7 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof(
     owner: fc.option(text, { nil: undefined }),
   }),
   plain({ type: fc.constant('queue-removed' as const), queue }),
+  plain({ type: fc.constant('queue-listened' as const), queue }),
   plain({
     type: fc.constant('message-sent' as const),
     message: plain({ id, payload, kind, origin: text, time }),
