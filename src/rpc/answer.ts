@@ -1,7 +1,7 @@
 import { writeMeasuredJson } from '../wire/json.ts';
 import { measured, NO_TEXT, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
-import { type Answer, internalError } from './call.ts';
+import { type Answer, internalError, tooLarge } from './call.ts';
 import { type Id, type Message, type Request, readMessage, type Version, writeAnswer } from './jsonrpc.ts';
 import type { Service } from './service.ts';
 
@@ -90,9 +90,6 @@ export function measuredAnswers(
 /** The text that answers what could not be read as JSON: 1.0's shape with a null id. */
 export const unreadable = (reason: string): string =>
   writeAnswer('1.0', null, internalError('parse', reason), writeMeasuredJson).text;
-
-const tooLarge = (maxAnswerBytes: number): Answer =>
-  internalError('internal', `the answer is larger than sockets.maxAnswerBytes (${maxAnswerBytes}) allows`);
 
 /** A call of a batch whose answers are too large already: it is answered, and not made. */
 function refuse(request: Request, limits: RpcLimits): Utf8Text {

@@ -37,3 +37,7 @@ export const internalError = (kind: Exclude<EnvelopeError, 'unimplemented'>, tex
   type: 'error',
   error: { kind, variant: ['Internal_error', text], message: text },
 });
+
+/** What stands for an answer that is over the limit. */
+export const tooLarge = (maxAnswerBytes: number): Answer =>
+  internalError('internal', `the answer is larger than sockets.maxAnswerBytes (${maxAnswerBytes}) allows`);

@@ -1,7 +1,7 @@
 import { type Conversation, farewell, type Peer, reply } from '../wire/conversation.ts';
 import { converse } from '../wire/converse.ts';
 import { detectProtocol } from '../wire/detect.ts';
-import { chooseByFirstByte, refusing as refusingWith } from '../wire/first-byte.ts';
+import { chooseByFirstByte, refusing as refusingWith, whyUnspoken } from '../wire/first-byte.ts';
 import { JsonFailure, jsonParser, writeMeasuredJson } from '../wire/json.ts';
 import { JsonTextReader } from '../wire/json-reader.ts';
 import { Length16Reader, writeLength16 } from '../wire/length16.ts';
@@ -61,16 +61,13 @@ function choose(firstByte: number, front: Front): Conversation {
     case 'xml':
       return refusing(front, protocol, 'XML-RPC is spoken over HTTP here: POST the body');
     case 'tls':
-      return refusing(front, protocol, 'no TLS is spoken here: the socket is local');
     case 'unknown':
-      return refusing(
-        front,
-        protocol,
-        'this socket speaks JSON-RPC as plain JSON text, after 16 digits of length, or over HTTP, XML-RPC over HTTP, ' +
-          `and MessagePack-RPC; no message of these begins with the byte 0x${firstByte.toString(16).padStart(2, '0')}`,
-      );
+      return refusing(front, protocol, whyUnspoken(protocol, firstByte, SPOKEN));
   }
 }
+
+const SPOKEN =
+  'JSON-RPC as plain JSON text, after 16 digits of length, or over HTTP, XML-RPC over HTTP, and MessagePack-RPC';
 
 const line = (text: Utf8Text): string => (text.bytes === 0 ? '' : `${text.text}\n`);
 const framed = (text: Utf8Text): string => (text.bytes === 0 ? '' : writeLength16(text));

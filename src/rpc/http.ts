@@ -1,12 +1,13 @@
 import { farewell, type Reply, reply } from '../wire/conversation.ts';
 import type { Talk } from '../wire/converse.ts';
-import { createHttpReader, HttpFault, type HttpMessage, type HttpRequest } from '../wire/http.ts';
+import { createHttpReader, type HttpMessage, type HttpRequest } from '../wire/http.ts';
+import { statusOf } from '../wire/http-fault.ts';
 import { HTTP_CONTINUE, httpText } from '../wire/http-response.ts';
 import { JsonFailure } from '../wire/json.ts';
 import { measured, NO_TEXT, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
 import { type AnswerText, type Refused, type RpcLimits, unreadable } from './answer.ts';
-import { type Answer, internalError } from './call.ts';
+import { type Answer, tooLarge } from './call.ts';
 import type { Service } from './service.ts';
 import { readXmlCall, writeXmlAnswer, writeXmlFault, XmlFailure } from './xmlrpc.ts';
 
@@ -71,12 +72,7 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
       const text = measured(writeXmlAnswer(answer, writeXml));
       return text.bytes <= limits.maxAnswerBytes
         ? respond(request, 200, XML_TYPE, text)
-        : send(
-            internalError(
-              'internal',
-              `the answer is larger than sockets.maxAnswerBytes (${limits.maxAnswerBytes}) allows`,
-            ),
-          );
+        : send(tooLarge(limits.maxAnswerBytes));
     };
     const answer = service.call(call);
     return answer instanceof Promise ? answer.then(send) : send(answer);
@@ -103,13 +99,11 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
     },
     fault: (fault) => {
       refused('http', fault.reason);
-      const status = fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
-      return farewell(httpText(status, TEXT_TYPE, measured(`${fault.reason}\n`), false));
+      return farewell(httpText(statusOf(fault), TEXT_TYPE, measured(`${fault.reason}\n`), false));
     },
   };
 }
 
-const REQUEST_TIMEOUT = 408;
 const XML_PARSE_ERROR = -32700;
 
 const badRequest = (type: string, body: Utf8Text): Reply => farewell(httpText(400, type, body, false));

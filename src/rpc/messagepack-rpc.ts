@@ -1,6 +1,6 @@
 import { writeMessagePack } from '../wire/messagepack.ts';
 import type { Value } from '../wire/value.ts';
-import { type Answer, internalError } from './call.ts';
+import { type Answer, internalError, tooLarge } from './call.ts';
 import { keeping } from './encode.ts';
 import type { Service } from './service.ts';
 import { describe } from './validate.ts';
@@ -25,11 +25,7 @@ export function messagePackAnswers(
   const write = (id: Value, answer: Answer): Buffer => {
     if (answer.type === 'error') return writeMessagePack([RESPONSE, id, answer.error.variant, null]);
     const result = writeResult(answer.result);
-    if (result.length > maxAnswerBytes) {
-      const reason = `the answer is larger than sockets.maxAnswerBytes (${maxAnswerBytes}) allows`;
-      return write(id, internalError('internal', reason));
-    }
-    return response(id, result);
+    return result.length > maxAnswerBytes ? write(id, tooLarge(maxAnswerBytes)) : response(id, result);
   };
 
   return (message) => {

@@ -1,6 +1,6 @@
 import type { Conversation, Peer } from '../wire/conversation.ts';
 import { detectProtocol, type Protocol } from '../wire/detect.ts';
-import { chooseByFirstByte, refusing } from '../wire/first-byte.ts';
+import { chooseByFirstByte, refusing, whyUnspoken } from '../wire/first-byte.ts';
 import { httpResponse } from '../wire/http-response.ts';
 import type { SwitchClient, SwitchHost } from './host.ts';
 import { type HttpLimits, httpConversation } from './http.ts';
@@ -31,7 +31,7 @@ export function createSwitchFront(
     if (isHttp(firstByte)) return httpConversation(client(), limits, refused);
     if (protocol === 'messagepack') return new PushConversation(client(), peer, limits, refused);
     return refusing(protocol, () => {
-      const reason = whyNot(protocol, firstByte);
+      const reason = whyUnspoken(protocol, firstByte, 'HTTP and MessagePack-RPC');
       refused(reason);
       return `${reason}\n`;
     });
@@ -55,9 +55,3 @@ const LETTERS = /[A-Za-z\r\n]/;
 
 /** A method, in whatever case, or the empty line that may come before it. */
 const isHttp = (firstByte: number): boolean => LETTERS.test(String.fromCharCode(firstByte));
-
-const whyNot = (protocol: Protocol, firstByte: number): string =>
-  protocol === 'tls'
-    ? 'no TLS is spoken here: the socket is local'
-    : 'this socket speaks HTTP and MessagePack-RPC; no message of these begins with the byte ' +
-      `0x${firstByte.toString(16).padStart(2, '0')}`;

@@ -1,6 +1,7 @@
 import { type Conversation, farewell, type Reply, reply } from '../wire/conversation.ts';
 import { converse } from '../wire/converse.ts';
-import { createHttpReader, HttpFault, type HttpRequest } from '../wire/http.ts';
+import { createHttpReader, type HttpRequest } from '../wire/http.ts';
+import { statusOf } from '../wire/http-fault.ts';
 import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
 import type { SwitchClient } from './host.ts';
 import { readRequest, writeResponse } from './http-codec.ts';
@@ -13,8 +14,6 @@ export interface HttpLimits {
   /** ms */
   readonly maxTransferTimeout: number;
 }
-
-const REQUEST_TIMEOUT = 408;
 
 /** The switch over HTTP, for one connection. `refused` is told of every request that is not carried out. */
 export function httpConversation(
@@ -47,8 +46,7 @@ export function httpConversation(
     },
     fault: (fault) => {
       refused(fault.reason);
-      const status = fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
-      return farewell(httpResponse(status, undefined, fault.reason, false));
+      return farewell(httpResponse(statusOf(fault), undefined, fault.reason, false));
     },
     ended: () => client.hurry(),
     closed: () => client.leave(),

@@ -1,4 +1,5 @@
 import { type Conversation, farewell, type Reply } from './conversation.ts';
+import type { Protocol } from './detect.ts';
 
 /** A conversation whose protocol is chosen by its first byte. `patience` is as in `Conversation`. */
 export const chooseByFirstByte = (
@@ -47,6 +48,12 @@ class Choosing implements Conversation {
     this.#chosen?.closed();
   }
 }
+
+/** Why a connection that begins with this byte is refused, by a socket that speaks what the words say. */
+export const whyUnspoken = (protocol: Protocol, firstByte: number, spoken: string): string =>
+  protocol === 'tls'
+    ? 'no TLS is spoken here: the socket is local'
+    : `this socket speaks ${spoken}; no message of these begins with the byte 0x${firstByte.toString(16).padStart(2, '0')}`;
 
 /** Gives this as the only answer, and the close. */
 export function refusing(protocol: string, answer: () => string | Buffer): Conversation {

@@ -10,5 +10,11 @@ export class HttpFault extends WireFault {
   }
 }
 
+const REQUEST_TIMEOUT = 408;
+
+/** The status that answers a fault: one that HTTP does not know of is a request that was not whole in time. */
+export const statusOf = (fault: WireFault): number =>
+  fault instanceof HttpFault ? fault.status : REQUEST_TIMEOUT;
+
 /** What came, in a length that a log line bears. */
 export const quoted = (text: string): string => JSON.stringify(text.slice(0, 60));

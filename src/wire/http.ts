@@ -4,8 +4,6 @@ import { HttpFault } from './http-fault.ts';
 import { CR, CRLF_BYTES, LF } from './http-fields.ts';
 import { HeadReader, type RequestHead } from './http-head.ts';
 
-export { HttpFault } from './http-fault.ts';
-
 export interface HttpLimits {
   /** For the request line with all header lines, and for all trailers. */
   readonly maxHeaderBytes: number;

@@ -5,7 +5,8 @@ import { type Asked, isSendAnswer, readDelivery, writeRequest } from '../../src/
 import { readRequest, writeResponse } from '../../src/switch/http-codec.ts';
 import type { Kind, Message } from '../../src/switch/protocol.ts';
 import { WireFault } from '../../src/wire/fault.ts';
-import { createHttpReader, HttpFault } from '../../src/wire/http.ts';
+import { createHttpReader } from '../../src/wire/http.ts';
+import { HttpFault } from '../../src/wire/http-fault.ts';
 import { text } from '../helpers/values.ts';
 
 /** As literals are, whose prototype equality looks at. */
