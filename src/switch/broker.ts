@@ -1,7 +1,16 @@
 import { Drops, type FailureAnswer } from './drops.ts';
 import { fetchMessages, nextMessages } from './fetch.ts';
 import type { HeldMessage } from './held.ts';
-import { type BrokerLimits, type LimitReached, queueFull, tooManyWait, wrongName } from './limits.ts';
+import {
+  type BrokerLimits,
+  type LimitReached,
+  queueFull,
+  tooManyAsked,
+  tooManyQueues,
+  tooManySessions,
+  tooManyWait,
+  wrongName,
+} from './limits.ts';
 import { Listeners } from './listeners.ts';
 import {
   FROM_THE_START,
@@ -37,6 +46,9 @@ const refuse = ({ status, reason }: LimitReached | { status: 404; reason: string
   answer({ type: 'refused', status, reason });
 
 const DONE: Out = { type: 'done' };
+
+const doneUnless = (reached: LimitReached | undefined): Decision =>
+  reached === undefined ? answer(DONE) : refuse(reached);
 
 /** How often it is looked for messages whose time is over, in ms. */
 const LOOK_INTERVAL_MS = 1000;
@@ -142,13 +154,13 @@ export class Broker {
       case 'transfer':
         return this.#transfer(token, request, now);
       case 'subscribe':
-        return this.#tooManyQueues(request.queues) ?? answer(DONE);
+        return doneUnless(tooManyAsked(request.queues, this.#limits));
       case 'ack':
         return this.#ack(token, request.id, now);
       case 'list':
         return answer({ type: 'names', names: queueNames(this.#queues, request.prefix, request.alive) });
       case 'shutdown':
-        return this.#limits.allowShutdown ? answer(DONE) : refuse(SHUTDOWN_REFUSED);
+        return doneUnless(this.#limits.allowShutdown ? undefined : SHUTDOWN_REFUSED);
     }
   }
 
@@ -234,12 +246,10 @@ export class Broker {
   #login(connection: BrokerConnection, token: string): Decision {
     const wrong = wrongName('session', token, this.#limits);
     if (wrong !== undefined) return refuse(wrong);
-    const { maxSessions } = this.#limits;
-    const isNew = !this.#sessions.has(token) && !this.#absent.has(token);
-    if (isNew && this.#sessions.size + this.#absent.size >= maxSessions) {
-      const reason = `there are as many sessions as switch.maxSessions (${maxSessions}) allows`;
-      return refuse({ status: 503, reason });
-    }
+    const isKnown = this.#sessions.has(token) || this.#absent.has(token);
+    const sessions = this.#sessions.size + this.#absent.size;
+    const tooMany = isKnown ? undefined : tooManySessions(sessions, this.#limits);
+    if (tooMany !== undefined) return refuse(tooMany);
     this.#absent.delete(token);
     this.#sessions.bind(connection, token);
     return answer(DONE);
@@ -248,13 +258,8 @@ export class Broker {
   #create(queue: string, owner: string | undefined): Decision {
     const created: Out = { type: 'created', queue };
     if (this.#queues.find(queue) !== undefined) return answer(created);
-    const wrong = wrongName('queue', queue, this.#limits);
-    if (wrong !== undefined) return refuse(wrong);
-    const { maxQueues } = this.#limits;
-    if (this.#queues.size >= maxQueues) {
-      const reason = `there are as many queues as switch.maxQueues (${maxQueues}) allows`;
-      return refuse({ status: 503, reason });
-    }
+    const reached = wrongName('queue', queue, this.#limits) ?? tooManyQueues(this.#queues.size, this.#limits);
+    if (reached !== undefined) return refuse(reached);
     return answer(created, [{ type: 'queue-created', queue, owner }]);
   }
 
@@ -272,16 +277,9 @@ export class Broker {
     return answer({ type: 'sent', id }, [{ type: 'message-sent', message }]);
   }
 
-  #tooManyQueues({ length }: readonly string[]): Decision | undefined {
-    const { maxTransferQueues } = this.#limits;
-    if (length <= maxTransferQueues) return undefined;
-    const reason = `${length} queues are over switch.maxTransferQueues (${maxTransferQueues})`;
-    return refuse({ status: 400, reason });
-  }
-
   #transfer(token: string, { from, timeout, queues }: In & { type: 'transfer' }, now: number): Decision {
-    const refusal = this.#tooManyQueues(queues);
-    if (refusal !== undefined) return refusal;
+    const tooMany = tooManyAsked(queues, this.#limits);
+    if (tooMany !== undefined) return refuse(tooMany);
     const until = now + timeout;
     const asked = queues.flatMap((name) => this.#queues.find(name) ?? []);
     for (const queue of asked) if (queue.nextTransfer !== LISTENING) queue.nextTransfer = until;
@@ -291,8 +289,8 @@ export class Broker {
     );
     const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);
     if (messages.length === 0) {
-      const tooMany = tooManyWait(this.#waiting.ofSession(token), this.#limits);
-      if (tooMany !== undefined) return refuse(tooMany);
+      const crowded = tooManyWait(this.#waiting.ofSession(token), this.#limits);
+      if (crowded !== undefined) return refuse(crowded);
       const empty: Out = { type: 'messages', messages, next: from };
       const subscribe = (wake: () => void) => this.#waiting.subscribe({ queues, until, token, wake });
       return { type: 'wait', until, empty, subscribe };

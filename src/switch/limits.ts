@@ -35,6 +35,27 @@ export function wrongName(
   return { status: 400, reason };
 }
 
+/** Why there can't be one more session. */
+export function tooManySessions(sessions: number, { maxSessions }: BrokerLimits): LimitReached | undefined {
+  if (sessions < maxSessions) return undefined;
+  return { status: 503, reason: `there are as many sessions as switch.maxSessions (${maxSessions}) allows` };
+}
+
+/** Why there can't be one more queue. */
+export function tooManyQueues(queues: number, { maxQueues }: BrokerLimits): LimitReached | undefined {
+  if (queues < maxQueues) return undefined;
+  return { status: 503, reason: `there are as many queues as switch.maxQueues (${maxQueues}) allows` };
+}
+
+/** Why so many queues can't be asked for at once. */
+export function tooManyAsked(
+  { length }: readonly string[],
+  { maxTransferQueues }: BrokerLimits,
+): LimitReached | undefined {
+  if (length <= maxTransferQueues) return undefined;
+  return { status: 400, reason: `${length} queues are over switch.maxTransferQueues (${maxTransferQueues})` };
+}
+
 /** Why a session may not wait once more. */
 export function tooManyWait(
   waiting: number,

@@ -1,7 +1,8 @@
-import { closeSync, fdatasync, fsync, ftruncateSync, openSync, rmSync, writevSync } from 'node:fs';
+import { closeSync, fdatasync, ftruncateSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Operation } from '../protocol.ts';
+import { syncDirectory, writeWholeSync } from './disk.ts';
 import { encodeRecord } from './record.ts';
 import { replay } from './replay.ts';
 import { encodeHead, FORMAT, fileName } from './segment.ts';
@@ -36,7 +37,6 @@ interface Commit {
 }
 
 const dataSync = promisify(fdatasync);
-const fileSync = promisify(fsync);
 
 /** Whether something is lost when this is not kept: an ack that is lost brings a message back, a message is gone. */
 const adds = ({ type }: Operation): boolean => type === 'message-sent' || type === 'queue-created';
@@ -187,8 +187,7 @@ export class Journal {
   }
 
   #append(parts: readonly Buffer[]): void {
-    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-    if (writevSync(this.#fd, [...parts]) < bytes) throw new Error('there was room for a part only');
+    const bytes = writeWholeSync(this.#fd, parts);
     this.#bytes += bytes;
     this.#totalBytes += bytes;
   }
@@ -216,10 +215,9 @@ export class Journal {
     const number = this.#number + 1;
     const path = join(this.#options.directory, fileName('segment', number));
     const fd = openSync(path, 'wx', 0o600);
-    const head = encodeHead({ format: FORMAT, number, previousBytes });
-    const bytes = head.reduce((sum, { length }) => sum + length, 0);
+    let bytes: number;
     try {
-      if (writevSync(fd, head) < bytes) throw new Error('there was room for a part only');
+      bytes = writeWholeSync(fd, encodeHead({ format: FORMAT, number, previousBytes }));
     } catch (error) {
       closeSync(fd);
       rmSync(path, { force: true });
@@ -255,8 +253,11 @@ export class Journal {
       const old = this.#fd;
       const isUnsynced = this.#options.sync !== 'always';
       this.#beginSegment(this.#bytes);
-      if (isUnsynced) await dataSync(old);
-      closeSync(old);
+      try {
+        if (isUnsynced) await dataSync(old);
+      } finally {
+        closeSync(old);
+      }
       const before = this.#totalBytes - this.#bytes;
       const bytes = await writeSnapshot(directory, upTo, operations);
       removeFilesUpTo(directory, upTo);
@@ -267,14 +268,5 @@ export class Journal {
     } finally {
       this.#compacting = undefined;
     }
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  const fd = openSync(directory, 'r');
-  try {
-    await fileSync(fd);
-  } finally {
-    closeSync(fd);
   }
 }

@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Operation } from '../protocol.ts';
+import { syncDirectory, writeWhole } from './disk.ts';
 import { encodeRecord } from './record.ts';
 import { encodeHead, FORMAT, fileName, journalFiles } from './segment.ts';
 
@@ -36,7 +37,7 @@ export async function writeSnapshot(
   }
   await file.close();
   await rename(temporary, path);
-  await syncFolder(directory);
+  await syncDirectory(directory);
   return bytes;
 }
 
@@ -48,12 +49,9 @@ async function writeRecords(
   let bytes = 0;
   let unsynced = 0;
   const write = async (parts: Buffer[]): Promise<void> => {
-    const { bytesWritten } = await file.writev(parts);
-    if (bytesWritten < parts.reduce((sum, { length }) => sum + length, 0)) {
-      throw new Error('there was room for a part only');
-    }
-    bytes += bytesWritten;
-    unsynced += bytesWritten;
+    const written = await writeWhole(file, parts);
+    bytes += written;
+    unsynced += written;
     if (unsynced < SYNC_BYTES) return;
     unsynced = 0;
     await file.datasync();
@@ -83,15 +81,6 @@ const SMALL_OPERATION_BYTES = 64;
 
 const roughBytes = (operation: Operation): number =>
   SMALL_OPERATION_BYTES + (operation.type === 'message-sent' ? operation.message.payload.length : 0);
-
-async function syncFolder(directory: string): Promise<void> {
-  const folder = await open(directory, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
 
 /** Removes the files whose place the snapshot of that number takes. */
 export function removeFilesUpTo(directory: string, number: number): void {
