@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { writeMessagePack } from '../../src/wire/messagepack.ts';
+import { compareCalls, type Side } from '../compare.ts';
 import { LS_LINE, startDaemon } from '../daemon.ts';
 import type { Figure, Progress, Row } from '../figure.ts';
-import { type Load, type Measured, run } from '../load.ts';
+import { type Load, run } from '../load.ts';
 import { benchDirectory, type Server, startServer } from '../processes.ts';
-import { inTurn, median } from '../statistics.ts';
 import { startStore } from '../store.ts';
 
 /** `Plugin.ls` in each protocol: the server's time a call beside that of a peer. */
@@ -84,38 +84,24 @@ function startPeer(program: string): Promise<Server> {
   return startServer(join(import.meta.dirname, '../peers', program), path, [path]);
 }
 
-interface Side {
+interface Loaded {
   readonly what: string;
   readonly server: Server;
   readonly load: Load;
 }
 
 interface Comparison extends Pick<Row, 'figure' | 'title' | 'target'> {
-  readonly ours: Side;
-  readonly peer: Side;
+  readonly ours: Loaded;
+  readonly peer: Loaded;
 }
 
 async function compare(progress: Progress, { figure, title, target, ours, peer }: Comparison): Promise<Row> {
   progress(`${title}: ${ROUNDS} rounds of ${CALLS} calls in turn with ${peer.what}`);
-  const pairs = await inTurn(
-    ROUNDS,
-    () => run(ours.server, ours.load),
-    () => run(peer.server, peer.load),
-  );
-  const middle = (pick: (a: Measured, b: Measured) => number): number =>
-    median(pairs.map(({ a, b }) => pick(a, b)));
+  const side = ({ what, server, load }: Loaded): Side => ({ what, run: () => run(server, load) });
   return {
     figure,
     title: `${title}, ${CONNECTIONS} connections`,
     target,
-    unit: 'µs of CPU a call',
-    ours: { what: ours.what, value: middle((a) => a.cpuMicroseconds), wallRate: middle((a) => a.wallRate) },
-    peer: {
-      what: peer.what,
-      value: middle((_, b) => b.cpuMicroseconds),
-      wallRate: middle((_, b) => b.wallRate),
-    },
-    ratio: middle((a, b) => b.cpuMicroseconds / a.cpuMicroseconds),
-    wallRatio: middle((a, b) => a.wallRate / b.wallRate),
+    ...(await compareCalls(ROUNDS, side(ours), side(peer))),
   };
 }

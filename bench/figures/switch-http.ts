@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { compareCalls } from '../compare.ts';
 import type { Figure } from '../figure.ts';
 import { benchDirectory, startServer } from '../processes.ts';
 import { startSwitch } from '../switch.ts';
-import { compareCalls, runHttp, type SwitchLoad } from '../switch-load.ts';
+import { runHttp, type SwitchLoad } from '../switch-load.ts';
 
 /** A whole RPC through the switch over HTTP, beside a bare server that answers the same round trips with constants. */
 

@@ -1,6 +1,7 @@
+import { compareCalls } from '../compare.ts';
 import type { Figure } from '../figure.ts';
 import { startSwitch } from '../switch.ts';
-import { compareCalls, runHttp, runPush, type SwitchLoad } from '../switch-load.ts';
+import { runHttp, runPush, type SwitchLoad } from '../switch-load.ts';
 
 /** A whole RPC through the switch over MessagePack, beside the same over HTTP with as many in flight. */
 

@@ -1,8 +1,9 @@
+import { compareCalls } from '../compare.ts';
 import type { Figure, Progress, Row } from '../figure.ts';
 import type { Measured } from '../load.ts';
 import { startSwitch } from '../switch.ts';
 import { openListeners } from '../switch-listeners.ts';
-import { compareCalls, runHttp, type SwitchLoad } from '../switch-load.ts';
+import { runHttp, type SwitchLoad } from '../switch-load.ts';
 
 /** What those who wait cost: the others, and memory. Two switches in turn, on one of which so many transfers wait. */
 

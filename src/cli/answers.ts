@@ -1,22 +1,13 @@
 import { isUtf8 } from 'node:buffer';
+import type { Kind, MessageId, Message as SwitchMessage } from '../switch/client.ts';
 import { Failure } from './exit.ts';
 
 /** What a switch answers, read: from ours and from xapi's, so nothing but the protocol's own is relied upon. */
 
-export interface MessageId {
-  readonly queue: string;
-  readonly id: number;
-}
+export type { Kind, MessageId };
 
-export type Kind =
-  | { readonly type: 'request'; readonly replyTo: string }
-  | { readonly type: 'response'; readonly to: MessageId };
-
-export interface Message {
-  readonly id: MessageId;
-  readonly payload: Buffer;
-  readonly kind: Kind;
-}
+/** A message as every answer gives it. */
+export type Message = Pick<SwitchMessage, 'id' | 'payload' | 'kind'>;
 
 /** A message that waits to be acked. */
 export interface Entry extends Message {

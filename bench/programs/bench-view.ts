@@ -1,0 +1,17 @@
+import { pino } from 'pino';
+import { connect } from '../../src/xenstore/connection.ts';
+import { type SrView, startSrView } from '../../src/xenstore/view.ts';
+import { SR_PATH, STORE_LIMITS } from '../store.ts';
+
+/** A view of the store at that socket; gives it when it is fresh. */
+export async function freshView(path: string): Promise<SrView> {
+  const view = startSrView({
+    connect: (onEvent) => connect({ ...STORE_LIMITS, path, onEvent }),
+    srPath: SR_PATH,
+    driverDomains: [],
+    logger: pino({ level: 'silent' }),
+    now: () => performance.now(),
+  });
+  await view.firstSynchronisation(STORE_LIMITS.requestTimeout);
+  return view;
+}
