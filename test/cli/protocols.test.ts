@@ -4,17 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { kill } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { login } from '../switch/helpers.ts';
-import {
-  ctl,
-  endOf,
-  type Running,
-  shellProgram,
-  startCtl,
-  startEcho,
-  startSwitchProcess,
-} from './helpers.ts';
+import { ctl, type Running, shellProgram, startCtl, startEcho, startSwitchProcess } from './helpers.ts';
 import { type Manner, startProxy } from './proxy.ts';
 
 /** Serves the queue `q` with a program of shell; gives it when it listens at the switch. */
@@ -103,8 +96,7 @@ for (const words of [[], ['--http']]) {
     await caller.text('GET', '/transient/caller:1');
     await caller.text('POST', '/request/q/caller:1', 'x');
     await writeFile(pipe, 'the ');
-    first.child.kill('SIGKILL');
-    await endOf(first.child);
+    await kill(first);
     await writeFile(pipe, 'answer');
     assert.match(await served.complaint(), /waiting for it to come back$/);
 

@@ -2,18 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { DaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, kill } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { login } from '../switch/helpers.ts';
-import {
-  ctl,
-  ctlOnTerminal,
-  endOf,
-  type Running,
-  shellProgram,
-  startCtl,
-  startSwitchProcess,
-} from './helpers.ts';
+import { ctl, ctlOnTerminal, type Running, shellProgram, startCtl, startSwitchProcess } from './helpers.ts';
 
 /** Serves the queue `q` with a program, as JSON lines; gives it when it listens. */
 async function serve(t: TestContext, { switchSocket }: DaemonProcess, ...words: string[]): Promise<Running> {
@@ -130,8 +122,7 @@ test('it waits for a switch that ended, and serves on', async (t) => {
   const directory = join(tempDirectory(t), 'run');
   const first = await startSwitchProcess(t, [], directory);
   const served = await serve(t, first, '--program', shellProgram(t, 'cat'));
-  first.child.kill('SIGKILL');
-  await endOf(first.child);
+  await kill(first);
   assert.match(await served.complaint(), /waiting for it to come back$/);
   const second = await startSwitchProcess(t, [], directory);
   assert.equal(await served.complaint(), 'datapathctl: the switch is back');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type DaemonProcess, startDaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, startDaemonProcess, stop } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { login } from '../switch/helpers.ts';
 import { ctl } from './helpers.ts';
@@ -29,11 +29,6 @@ async function payloadsOf(t: TestContext, { switchSocket }: DaemonProcess): Prom
   const body = JSON.stringify({ timeout: 0, queues: ['q'] });
   const { messages } = JSON.parse(await client.text('POST', '/transfer', body));
   return messages.map(([, { payload }]: [unknown, { payload: string }]) => payload);
-}
-
-async function stop({ child, ended }: DaemonProcess): Promise<void> {
-  child.kill('SIGTERM');
-  await ended;
 }
 
 test('a copy that is made while the daemon runs brings back what it held then', async (t) => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { kill } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { login } from '../switch/helpers.ts';
-import { ctl, endOf, send, startCtl, startEcho, startSwitchProcess } from './helpers.ts';
+import { ctl, send, startCtl, startEcho, startSwitchProcess } from './helpers.ts';
 import { startProxy } from './proxy.ts';
 
 test('tail --follow waits for a switch that ended, and goes on with the trace of the next', async (t) => {
@@ -24,8 +25,7 @@ test('tail --follow waits for a switch that ended, and goes on with the trace of
       [1, 'b'],
     ],
   );
-  first.child.kill('SIGKILL');
-  await endOf(first.child);
+  await kill(first);
   assert.match(
     await tail.complaint(),
     /^datapathctl: the switch at .* is lost: .*: waiting for it to come back$/,

@@ -3,7 +3,7 @@ import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connectClient, exchange } from '../helpers/client.ts';
-import { type DaemonProcess, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, diagnostics, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { KINDS, startXenstored, storeCommand } from '../helpers/xenstored.ts';
@@ -76,11 +76,6 @@ for (const kind of KINDS) {
     await untilAnswered(t, daemon.socket, withSrs(2));
     assert.match(await diagnostics(t, daemon), /fresh for .*\n.*1 SRs shown, 1 of domain 0/);
   });
-}
-
-async function diagnostics(t: TestContext, { socket }: DaemonProcess): Promise<string> {
-  const answer = await exchange(t, socket, '{"method":"Plugin.diagnostics","params":[{"dbg":"me"}],"id":1}');
-  return JSON.parse(answer).result;
 }
 
 test('without a store a call is answered after xenstore.startTimeout, and diagnostics says it was never fresh', async (t) => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type DaemonProcess, spawnDaemon, startDaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, kill, spawnDaemon, startDaemonProcess, stop } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { connectHttp, type HttpClient, login } from '../switch/helpers.ts';
 
@@ -17,17 +16,6 @@ function house(t: TestContext) {
     start: (...more: string[]): Promise<DaemonProcess> =>
       startDaemonProcess(t, { directory: join(directory, 'run'), flags: [...flags, ...more] }),
   };
-}
-
-async function kill({ child }: DaemonProcess): Promise<void> {
-  const exited = once(child, 'exit');
-  child.kill('SIGKILL');
-  await exited;
-}
-
-async function stop({ child, ended }: DaemonProcess): Promise<void> {
-  child.kill('SIGTERM');
-  assert.equal(await ended, 0);
 }
 
 const transferred = async (

@@ -3,7 +3,15 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connectClient, exchange } from '../helpers/client.ts';
-import { type DaemonProcess, type LogLine, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
+import {
+  type DaemonProcess,
+  diagnostics,
+  kill,
+  type LogLine,
+  QUEUE,
+  startDaemonProcess,
+  stop,
+} from '../helpers/daemon.ts';
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 
@@ -31,11 +39,6 @@ const isServed = ({ msg }: LogLine): boolean => msg.includes(' is served on the 
 const served = (daemon: DaemonProcess, times: number): Promise<LogLine> =>
   daemon.logged(() => daemon.log.filter(isServed).length >= times);
 
-async function diagnostics(t: TestContext, { socket }: DaemonProcess): Promise<string> {
-  const text = LS.replace('Plugin.ls', 'Plugin.diagnostics');
-  return JSON.parse(await exchange(t, socket, text)).result;
-}
-
 test('in join mode the queue is served on the switch that runs, and on its own socket; no switch is opened', async (t) => {
   const foreign = await startSwitch(t, join(tempDirectory(t), 'switch'));
   const daemon = await joinSwitch(t, foreign.switchSocket);
@@ -56,8 +59,7 @@ test('a switch that is killed and started again is joined again, as often as it 
   for (let lives = 1; lives < 4; lives += 1) {
     await served(daemon, lives);
     assert.equal(await call(t, foreign.switchSocket), EMPTY_LIST);
-    foreign.child.kill('SIGKILL');
-    await foreign.ended;
+    await kill(foreign);
     foreign = await startSwitch(t, directory);
   }
   await served(daemon, 4);
@@ -100,8 +102,7 @@ test('a call that waits at SIGTERM is still answered over the switch', async (t)
     }
     trace = (await observer.receive(length)).toString();
   }
-  daemon.child.kill('SIGTERM');
-  assert.equal(await daemon.ended, 0);
+  await stop(daemon);
   assert.equal(await answer, EMPTY_LIST);
 });
 
@@ -110,8 +111,7 @@ test('SIGTERM ends it while the switch is away, and while it is there', async (t
   for (const path of [foreign.switchSocket, '/nowhere/switch.sock']) {
     const daemon = await joinSwitch(t, path);
     await daemon.logged(({ msg }) => msg.includes('the switch at '));
-    daemon.child.kill('SIGTERM');
-    assert.equal(await daemon.ended, 0);
+    await stop(daemon);
     assert.deepEqual(
       readdirSync(daemon.directory).filter((name) => name.endsWith(QUEUE)),
       [],

@@ -6,8 +6,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connectClient, exchange } from '../helpers/client.ts';
-import { type DaemonProcess, MAIN, QUEUE, spawnDaemon, startDaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, MAIN, QUEUE, spawnDaemon, startDaemonProcess, stop } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
+import { login } from '../switch/helpers.ts';
 
 const LS = '{"method":"Plugin.ls","params":[{"dbg":"me"}],"id":1}\n';
 const QUERY = '{"method":"Plugin.Query","params":[{"dbg":"me"}],"id":1}\n';
@@ -52,8 +53,7 @@ test('the start says where the sockets are and what to type next', async (t) => 
 
 test('under systemd, whose journal has the log, no words for a person are written', async (t) => {
   const daemon = await startDaemonProcess(t, { env: { JOURNAL_STREAM: '8:1234' } });
-  daemon.child.kill('SIGTERM');
-  assert.equal(await daemon.ended, 0);
+  await stop(daemon);
   assert.equal(await daemon.printed(/^$/), '');
 });
 
@@ -122,29 +122,21 @@ test('a call that waits on the switch at SIGTERM is still answered', async (t) =
   const daemon = await startDaemonProcess(t, {
     flags: ['--xenstore.mode=socket', `--xenstore.socket=${store}`, '--xenstore.startTimeout=300ms'],
   });
-  const client = await connectClient(t, daemon.switchSocket);
-  const ask = async (head: string, body = '') => {
-    client.send(`${head} HTTP/1.1\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-    let length = 0;
-    for (let line = ''; line !== '\r'; ) {
-      line = await client.receiveLine();
-      length = Number(/^content-length: ([0-9]+)/i.exec(line)?.[1] ?? length);
-    }
-    return (await client.receive(length)).toString();
-  };
-  await ask('GET /login/me');
-  await ask('GET /transient/mine');
-  assert.match(await ask(`POST /request/${QUEUE}/mine`, LS), /^\[\["org\.xen\.xapi\.datapath",[0-9]+\]\]$/);
+  const client = await login(t, daemon.switchSocket, 'me');
+  await client.text('GET', '/transient/mine');
+  assert.match(
+    await client.text('POST', `/request/${QUEUE}/mine`, LS),
+    /^\[\["org\.xen\.xapi\.datapath",[0-9]+\]\]$/,
+  );
   daemon.child.kill('SIGTERM');
-  const answer = await ask('POST /transfer', '{"timeout":30,"queues":["mine"]}');
+  const answer = await client.text('POST', '/transfer', '{"timeout":30,"queues":["mine"]}');
   assert.ok(answer.includes('\\"result\\":[]'), answer);
   assert.equal(await daemon.ended, 0);
 });
 
 test('shutdown.timeout bounds the wait for calls under way', async (t) => {
   const { daemon } = await withCallUnderWay(t, ['--xenstore.startTimeout=1h', '--shutdown.timeout=200ms']);
-  daemon.child.kill('SIGTERM');
-  assert.equal(await daemon.ended, 0);
+  await stop(daemon);
   assert.deepEqual(socketFiles(daemon), []);
 });
 
@@ -235,8 +227,7 @@ test('switch.path puts the switch elsewhere', async (t) => {
   const path = join(tempDirectory(t), 'elsewhere');
   const daemon = await startDaemonProcess(t, { flags: [`--switch.path=${path}`] });
   assert.equal(statSync(path).isSocket(), true);
-  daemon.child.kill('SIGTERM');
-  assert.equal(await daemon.ended, 0);
+  await stop(daemon);
   assert.equal(existsSync(path), false);
 });
 

@@ -2,14 +2,10 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { exchange } from '../helpers/client.ts';
-import { type DaemonProcess, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, diagnostics, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
 import { runProgram } from '../helpers/programs.ts';
 
 const call = (method: string, dbg: string): string => JSON.stringify({ method, params: [{ dbg }], id: 1 });
-
-async function diagnostics(t: TestContext, { socket }: DaemonProcess): Promise<string> {
-  return JSON.parse(await exchange(t, socket, call('Plugin.diagnostics', 'me'))).result;
-}
 
 async function callOnSwitch(t: TestContext, daemon: DaemonProcess, text: string): Promise<void> {
   const client = join(import.meta.dirname, '../clients/switch_call.py');

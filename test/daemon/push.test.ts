@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { connectSwitchClient } from '../../src/switch/client.ts';
 import { openPushCaller } from '../../src/switch/client-calls.ts';
-import { QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
+import { kill, QUEUE, startDaemonProcess, stop } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { inbox, loginPush, request, texts } from '../switch/push-helpers.ts';
 
@@ -21,9 +20,7 @@ test('what was accepted over MessagePack is delivered after a kill and a start; 
   const ids = await Promise.all(payloads.map((text) => sender.publish('q', request('r'), Buffer.from(text))));
   const acked = ids.filter((id, place) => id !== undefined && place % 2 === 0);
   await Promise.all(acked.map((id) => sender.ack({ queue: 'q', id: id ?? assert.fail() })));
-  const exited = once(first.child, 'exit');
-  first.child.kill('SIGKILL');
-  await exited;
+  await kill(first);
   assert.notEqual(await sender.lost, 'closed');
 
   const second = await startDaemonProcess(t, options);
@@ -62,8 +59,7 @@ test('a stop answers what is under way and ends subscriptions; what was not acke
   await client.subscribe(['mine'], { credit: 1 }, came.deliver);
   await client.publish('mine', request('r'), Buffer.from('a'));
   await came.count(1);
-  first.child.kill('SIGTERM');
-  assert.equal(await first.ended, 0);
+  await stop(first);
   assert.equal(await client.lost, 'the switch closed the connection');
 
   const second = await startDaemonProcess(t, options);

@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
+import { exchange } from './client.ts';
 import { tempDirectory } from './temp.ts';
 
 export const MAIN = join(import.meta.dirname, '../../src/main.ts');
@@ -114,6 +116,24 @@ export async function startDaemonProcess(
   const daemon = spawnDaemon(t, options);
   await daemon.logged(({ msg }) => msg.endsWith(' serves'));
   return daemon;
+}
+
+/** Kills a daemon, as `kill -9` does. */
+export async function kill({ child, ended }: DaemonProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await ended;
+}
+
+/** Stops a daemon in order. */
+export async function stop({ child, ended }: DaemonProcess): Promise<void> {
+  child.kill('SIGTERM');
+  assert.equal(await ended, 0);
+}
+
+/** The text of `Plugin.diagnostics`. */
+export async function diagnostics(t: TestContext, { socket }: DaemonProcess): Promise<string> {
+  const call = '{"method":"Plugin.diagnostics","params":[{"dbg":"me"}],"id":1}';
+  return JSON.parse(await exchange(t, socket, call)).result;
 }
 
 function readLogLine(line: string): LogLine | undefined {

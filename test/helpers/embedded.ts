@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { listenOn } from '../../src/socket/listen.ts';
 import type { Connection } from '../../src/xenstore/connection.ts';
 import { connect } from '../../src/xenstore/connection.ts';
 import type { EmbeddedLimits } from '../../src/xenstore/embedded/state.ts';
 import { createEmbeddedStore } from '../../src/xenstore/embedded/store.ts';
 import type { EventListener } from '../../src/xenstore/requests.ts';
+import { listen } from '../socket/helpers.ts';
 import { tempDirectory } from './temp.ts';
 import { CLIENT_OPTIONS } from './xenstored.ts';
 
@@ -27,20 +27,7 @@ export async function startEmbedded(t: TestContext, limits: Partial<EmbeddedLimi
   const directory = tempDirectory(t);
   const path = join(directory, 'socket');
   const store = createEmbeddedStore({ ...LIMITS, ...limits });
-  const socket = await listenOn({
-    path,
-    mode: 0o600,
-    gid: undefined,
-    limits: { requestTimeout: 60_000, maxUnsentBytes: 1024 * 1024 },
-    budget: { open: 0, max: 1000 },
-    refusal: '',
-    refused: () => {},
-    start: (peer) => store.converse(peer),
-  });
-  t.after(() => {
-    socket.stopListening();
-    socket.destroy();
-  });
+  await listen(t, (peer) => store.converse(peer), { path, budget: { open: 0, max: 1000 } });
   return {
     directory,
     socket: path,

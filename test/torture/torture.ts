@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, kill, stop } from '../helpers/daemon.ts';
 import { Book, type Seen } from './book.ts';
 import { connectTorture } from './client.ts';
 import { type Random, receiver, sender, transfer } from './workers.ts';
@@ -69,18 +68,14 @@ export async function torture({
       receiver(switchSocket, queue, `${queue}-receiver`, random, book),
     ]);
     await pause(random() * LONGEST_ROUND_MS);
-    const exited = once(daemon.child, 'exit');
-    daemon.child.kill('SIGKILL');
-    await exited;
+    await kill(daemon);
     for (const each of workers) each.stop();
     await Promise.all(workers.map(({ ended }) => ended));
     say(`round ${round} of ${rounds}: ${book.counts}`);
   }
   const last = await start();
   book.compare(await everything(last.switchSocket));
-  const stopped = once(last.child, 'exit');
-  last.child.kill('SIGTERM');
-  await stopped;
+  await stop(last);
   return { faults: book.faults, refusals: book.refusals };
 }
 
