@@ -76,7 +76,8 @@ function unpack(packages: readonly string[], unpacked: string): void {
   mkdirSync(unpacked, { recursive: true });
   const downloads = mkdtempSync(join(unpacked, 'debs-'));
   try {
-    const complaint = apt(['download', '-qq', ...packages], downloads);
+    const wanted = [...new Set([...packages, ...notInstalled(packages)])];
+    const complaint = apt(['download', '-qq', ...wanted], downloads);
     if (complaint !== undefined) throw new CannotProvide(advice(packages, complaint));
     for (const deb of globSync(join(downloads, '*.deb'))) {
       const { status, stderr } = spawnSync('dpkg-deb', ['-x', deb, unpacked], { encoding: 'utf8' });
@@ -85,6 +86,13 @@ function unpack(packages: readonly string[], unpacked: string): void {
   } finally {
     rmSync(downloads, { recursive: true, force: true });
   }
+}
+
+/** What packages need that is not on the machine either, as apt-get would install it. */
+function notInstalled(packages: readonly string[]): string[] {
+  const words = ['install', '--simulate', '--no-install-recommends', ...packages];
+  const { stdout } = spawnSync('apt-get', words, { encoding: 'utf8' });
+  return [...(stdout ?? '').matchAll(/^Inst (\S+)/gm)].map(([, name = '']) => name);
 }
 
 /** Runs apt-get; gives its complaint when it failed. */
