@@ -9,6 +9,7 @@ import {
   renderHelp,
   renderPrintedConfig,
   renderReference,
+  resolveSwitchPath,
 } from '../../src/config.ts';
 import { complaint, configFile } from './helpers.ts';
 
@@ -252,4 +253,32 @@ test('what is printed, read as a file again, is the same configuration', (t) => 
     }),
     { numRuns: 50 },
   );
+});
+
+test('the defaults are those of a host', () => {
+  const { config } = loadConfig([], {});
+  const { sockets, datapath, storage, xenstore, log } = config;
+  assert.equal(sockets.directory, '/run/datapathd');
+  assert.equal(sockets.mode, 0o600);
+  assert.equal(sockets.maxConnections, 10_000);
+  assert.equal(sockets.maxDepth, 64);
+  assert.equal(datapath.queue, 'org.xen.xapi.datapath');
+  assert.equal(storage.enabled, true);
+  assert.equal(config.switch.mode, 'serve');
+  assert.equal(config.switch.stateDirectory, '/var/lib/datapathd');
+  assert.equal(config.switch.noListener.length, 0);
+  assert.deepEqual([config.switch.reconnectGrace, config.switch.sessionGrace], [5000, 60_000]);
+  assert.equal(config.journal.sync, 'always');
+  assert.equal(xenstore.mode, 'auto');
+  assert.equal(xenstore.srPath, 'xapi/storage/sr');
+  assert.equal(xenstore.startTimeout, 3000);
+  assert.deepEqual(xenstore.driverDomains, []);
+  assert.equal(log.format, 'auto');
+});
+
+test("the switch's socket is beside the others when serving, and xapi's when joining", () => {
+  const path = (...flags: string[]) => resolveSwitchPath(loadConfig(flags, {}).config);
+  assert.equal(path('--sockets.directory=/tmp/here'), '/tmp/here/switch.sock');
+  assert.equal(path('--switch.mode=join'), '/run/message-switch/sock');
+  assert.equal(path('--switch.mode=join', '--switch.path=/tmp/sock'), '/tmp/sock');
 });
