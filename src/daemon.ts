@@ -193,7 +193,7 @@ class House {
     const plugin = pluginImplementation({
       version,
       srs: view,
-      startTimeout: config.xenstore.startTimeout,
+      patience: config.xenstore,
       diagnostics,
     });
     const info = { title: queue, description: 'The datapath service of a Xen host.', version };

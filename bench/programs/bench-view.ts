@@ -12,6 +12,6 @@ export async function freshView(path: string): Promise<SrView> {
     logger: pino({ level: 'silent' }),
     now: () => performance.now(),
   });
-  await view.firstSynchronisation(STORE_LIMITS.requestTimeout);
+  await view.settled({ startTimeout: STORE_LIMITS.requestTimeout, settleTimeout: 0 });
   return view;
 }

@@ -215,6 +215,12 @@ export const SCHEMA = {
       default: '3s',
       least: 0,
     },
+    settleTimeout: {
+      doc: 'How long a call waits at most until a change that xenstore has told of is read, so that it is in the answer.',
+      format: 'duration',
+      default: '100ms',
+      least: 0,
+    },
     requestTimeout: {
       doc: 'A request that xenstored does not answer within this time ends the connection, and a new one is made.',
       format: 'duration',

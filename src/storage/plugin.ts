@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { defineInterface, type Implementation } from '../rpc/interface.ts';
+import type { Patience } from '../xenstore/view.ts';
 
 /**
  * The `Plugin` interface of SMAPIv3: what every implementation must have for xapi to recognise it. Names, members
@@ -81,16 +82,15 @@ export const PluginInterface = defineInterface({
 export interface AttachedSrs {
   /** The uuids, sorted. The array's identity changes only when its content does. */
   uuids(): readonly string[];
-  /** Settles when the view has been fresh once, or when `timeout` ms have passed. */
-  firstSynchronisation(timeout: number): Promise<boolean>;
-  readonly everFresh: boolean;
+  /** Settles when every change that is known of is in what is shown, or patience is over; nothing: it is now. */
+  settled(patience: Patience): Promise<void> | undefined;
 }
 
 export interface PluginOptions {
   readonly version: string;
   readonly srs: AttachedSrs;
-  /** ms that `Plugin.ls` waits for a view that was never fresh. */
-  readonly startTimeout: number;
+  /** How long `Plugin.ls` waits for the view. */
+  readonly patience: Patience;
   /** The text of `Plugin.diagnostics`. */
   readonly diagnostics: () => string;
 }
@@ -99,7 +99,7 @@ export interface PluginOptions {
 export function pluginImplementation(
   options: PluginOptions,
 ): Implementation<(typeof PluginInterface)['methods']> {
-  const { version, srs, startTimeout, diagnostics } = options;
+  const { version, srs, patience, diagnostics } = options;
   const properties = Object.freeze({
     plugin: 'datapath',
     name: 'datapathd',
@@ -115,7 +115,7 @@ export function pluginImplementation(
   });
   return {
     Query: () => properties,
-    ls: () => (srs.everFresh ? srs.uuids() : srs.firstSynchronisation(startTimeout).then(() => srs.uuids())),
+    ls: () => srs.settled(patience)?.then(() => srs.uuids()) ?? srs.uuids(),
     diagnostics,
   };
 }

@@ -41,6 +41,11 @@ export class SrFollower {
     return this.#followed;
   }
 
+  /** Settles when what was marked so far has been applied, or the connection has ended; nothing: it has been already. */
+  get reading(): Promise<void> | undefined {
+    return this.#round?.catch(() => {});
+  }
+
   /** Watches everything, reads everything; settles when nothing is left to read. Rejects when the connection ends. */
   async start(): Promise<void> {
     const { store } = this.#options;

@@ -36,6 +36,14 @@ export interface SrViewOptions {
   readonly now: () => number;
 }
 
+/** How long a call waits at most, in ms. */
+export interface Patience {
+  /** For a view that was never fresh: the setting `xenstore.startTimeout`. */
+  readonly startTimeout: number;
+  /** For a change that the store has told of to be read: the setting `xenstore.settleTimeout`. */
+  readonly settleTimeout: number;
+}
+
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
 
@@ -56,6 +64,8 @@ export class SrView {
   #everFresh = false;
   #followed: ReadonlySet<number> = new Set();
   #connection: Connection | undefined;
+  /** Of the connection that is fresh. */
+  #follower: SrFollower | undefined;
   #events = 0;
   #synchronisations = 0;
   #lastTrouble: string | undefined;
@@ -82,14 +92,14 @@ export class SrView {
     return this.#table.get(uuid);
   }
 
-  /** Settles when the view has been fresh once, or after `timeout` ms; tells which. */
-  async firstSynchronisation(timeout: number): Promise<boolean> {
-    if (this.#everFresh) return true;
-    const enough = new AbortController();
-    const late = pause(timeout, undefined, { signal: enough.signal }).catch(() => {});
-    await Promise.race([this.#firstFresh.promise, late]);
-    enough.abort();
-    return this.#everFresh;
+  /**
+   * Settles when the view shows every change that the store has told of, so that who has written there sees it in the
+   * next answer; or when the patience is over. Nothing: it does so now.
+   */
+  settled({ startTimeout, settleTimeout }: Patience): Promise<void> | undefined {
+    if (!this.#everFresh) return withinTime(this.#firstFresh.promise, startTimeout);
+    const reading = this.#follower?.reading;
+    return reading && withinTime(reading, settleTimeout);
   }
 
   /** Calls back after every change of what is shown; gives what takes the listener off. */
@@ -162,6 +172,7 @@ export class SrView {
       return error instanceof Error ? error.message : String(error);
     } finally {
       this.#connection = undefined;
+      this.#follower = undefined;
     }
   }
 
@@ -183,6 +194,7 @@ export class SrView {
 
   #fresh(table: SrTable, follower: SrFollower): void {
     this.#table = table;
+    this.#follower = follower;
     this.#followed = follower.followedDomains;
     this.#state = { state: 'fresh', since: this.#options.now() };
     this.#everFresh = true;
@@ -205,4 +217,12 @@ export class SrView {
   #notify(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Settles with the promise, or after `timeout` ms. */
+async function withinTime(promise: Promise<void>, timeout: number): Promise<void> {
+  const enough = new AbortController();
+  const late = pause(timeout, undefined, { signal: enough.signal }).catch(() => {});
+  await Promise.race([promise, late]);
+  enough.abort();
 }

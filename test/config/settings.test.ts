@@ -75,6 +75,7 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'xenstore.mode': ['AUTO', 'one of auto, socket, embedded'],
   'xenstore.socket': ['a\0', TEXT],
   'xenstore.startTimeout': ['3 seconds', DURATION_OR_0],
+  'xenstore.settleTimeout': ['-1', DURATION_OR_0],
   'xenstore.requestTimeout': ['-5', DURATION],
   'xenstore.maxPayloadBytes': ['0.1', SIZE],
   'xenstore.embeddedMaxNodes': ['1M', COUNT],
@@ -272,6 +273,7 @@ test('the defaults are those of a host', () => {
   assert.equal(xenstore.mode, 'auto');
   assert.equal(xenstore.srPath, 'xapi/storage/sr');
   assert.equal(xenstore.startTimeout, 3000);
+  assert.equal(xenstore.settleTimeout, 100);
   assert.deepEqual(xenstore.driverDomains, []);
   assert.equal(log.format, 'auto');
 });

@@ -19,6 +19,8 @@ async function attach(client: Connection, uuid: string, domid = 0): Promise<void
   await client.write(`${rootOf(domid)}/${uuid}/plugin`, PLUGIN);
 }
 
+const PATIENCE = { startTimeout: 600_000, settleTimeout: 600_000 };
+
 interface ViewOptions {
   readonly driverDomains?: readonly string[];
   readonly requestTimeout?: number;
@@ -105,7 +107,7 @@ for (const { name, start } of STORES) {
     await client.mkdir(`${rootOf(0)}/${uuidOf(5)}`);
     await client.write(`${rootOf(0)}/not-a-uuid/uuid`, 'not-a-uuid');
     const view = startView(t, store.socket);
-    assert.equal(await view.firstSynchronisation(60_000), true);
+    await view.settled(PATIENCE);
     assert.deepEqual(view.uuids(), []);
     assert.deepEqual(view.report().ignored, { noUuid: 1, halfWritten: 4 });
     await client.write(`${rootOf(0)}/${uuidOf(1)}/plugin`, PLUGIN);
@@ -156,7 +158,7 @@ for (const { name, start } of STORES) {
   test(`${name} - a view that is stopped lets go of its connection`, async (t) => {
     const store = await start(t);
     const view = startView(t, store.socket);
-    await view.firstSynchronisation(60_000);
+    await view.settled(PATIENCE);
     await view.stop();
     assert.equal(view.state.state, 'fresh');
   });
@@ -204,7 +206,7 @@ for (const kind of KINDS) {
     async (t, store, client) => {
       const vm = '11111111-2222-4333-8444-555555555555';
       const view = startView(t, store.socket, { driverDomains: [vm] });
-      await view.firstSynchronisation(60_000);
+      await view.settled(PATIENCE);
       await client.mkdir('/local/domain/9');
       await attach(client, uuidOf(1), 9);
       await store.addDomain(9);
@@ -288,7 +290,7 @@ for (const kind of KINDS) {
 
 test('before the first synchronisation a call waits as long as it is told, and then knows that it is not fresh', async (t) => {
   const view = startView(t, '/nonexistent/socket');
-  assert.equal(await view.firstSynchronisation(20), false);
+  await view.settled({ ...PATIENCE, startTimeout: 20 });
   assert.deepEqual(view.uuids(), []);
   assert.equal(view.everFresh, false);
   assert.match(view.report().lastTrouble ?? '', /ENOENT/);
@@ -297,5 +299,57 @@ test('before the first synchronisation a call waits as long as it is told, and t
 test('a call that waits is let go at the first synchronisation', async (t) => {
   const store = await startEmbedded(t);
   const view = startView(t, store.socket);
-  assert.equal(await view.firstSynchronisation(600_000), true);
+  await view.settled(PATIENCE);
+  assert.equal(view.everFresh, true);
+});
+
+/** A view of an SR whose every read waits until it is let go. */
+async function withHeldReads(
+  t: TestContext,
+): Promise<{ view: SrView; change: () => Promise<void>; letGo: () => void }> {
+  const store = await startEmbedded(t);
+  const client = await store.connect();
+  await attach(client, uuidOf(1));
+  let held: Promise<void> | undefined;
+  const view = startView(t, store.socket, {
+    wrap: (connection) => {
+      const readText = connection.readText.bind(connection);
+      connection.readText = async (...read) => {
+        await held;
+        return readText(...read);
+      };
+      return connection;
+    },
+  });
+  await view.settled(PATIENCE);
+  const gate = Promise.withResolvers<void>();
+  held = gate.promise;
+  const change = async (): Promise<void> => {
+    const { events } = view.report();
+    await attach(client, uuidOf(2));
+    await until(view, () => view.report().events > events);
+  };
+  return { view, change, letGo: gate.resolve };
+}
+
+test('a change that the store has told of is waited for, and in what is shown then', async (t) => {
+  const { view, change, letGo } = await withHeldReads(t);
+  await change();
+  const settled = view.settled(PATIENCE);
+  assert.deepEqual(view.uuids(), [uuidOf(1)]);
+  letGo();
+  await settled;
+  assert.deepEqual(view.uuids(), [uuidOf(1), uuidOf(2)]);
+});
+
+test('a change that can not be read is waited for as long as it is told', async (t) => {
+  const { view, change } = await withHeldReads(t);
+  await change();
+  await view.settled({ ...PATIENCE, settleTimeout: 20 });
+  assert.deepEqual(view.uuids(), [uuidOf(1)]);
+});
+
+test('a view that shows all that it was told of is not waited for', async (t) => {
+  const { view } = await withHeldReads(t);
+  assert.equal(view.settled(PATIENCE), undefined);
 });
