@@ -6,6 +6,13 @@ import type { Store } from './store.ts';
 export const DAEMON = join(import.meta.dirname, '../src/main.ts');
 const QUEUE = 'org.xen.xapi.datapath';
 
+/** What its unit starts the daemon with: `systemd/datapathd.service`. Node keeps compiled programs in the folder. */
+export const unitEnvironment = (folder: string): NodeJS.ProcessEnv => ({
+  NODE_OPTIONS: '--max-semi-space-size=16',
+  NODE_COMPILE_CACHE: folder,
+  MALLOC_MMAP_THRESHOLD_: '131072',
+});
+
 export const LS_LINE = '{"method":"Plugin.ls","params":[{"dbg":"bench"}],"id":1}\n';
 
 /** The words that start a daemon in the folder, on the store. */

@@ -1,8 +1,9 @@
 import { closeSync, linkSync, mkdirSync, openSync, readdirSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
-import { encodeRecord } from '../src/switch/journal/record.ts';
-import { encodeHead, FORMAT, fileName } from '../src/switch/journal/segment.ts';
+import { encodeRecord } from '../src/journal/record.ts';
+import { encodeHead, FORMAT, fileName } from '../src/journal/segment.ts';
 import type { Operation } from '../src/switch/protocol.ts';
+import { operationCodec } from '../src/switch/record.ts';
 
 /** What a commit of a busy switch has. */
 const GROUP = 64;
@@ -17,10 +18,10 @@ export function writeJournal(directory: string, operations: Iterable<Operation>)
   for (const operation of operations) {
     group.push(operation);
     if (group.length < GROUP) continue;
-    writevSync(fd, encodeRecord(group));
+    writevSync(fd, encodeRecord(operationCodec, group));
     group = [];
   }
-  if (group.length > 0) writevSync(fd, encodeRecord(group));
+  if (group.length > 0) writevSync(fd, encodeRecord(operationCodec, group));
   closeSync(fd);
   return path;
 }

@@ -32,9 +32,17 @@ function cpuSeconds(pid: number): number {
 }
 
 /** Starts a program as a server with the probe in it, and gives it when its socket is there. */
-export async function startServer(program: string, path: string, words: readonly string[]): Promise<Server> {
+export async function startServer(
+  program: string,
+  path: string,
+  words: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Server> {
   const probe = join(import.meta.dirname, 'probe.ts');
-  const child = startProgram(program, words, ['--expose-gc', '--import', probe], { BENCH_SOCKET: path });
+  const child = startProgram(program, words, ['--expose-gc', '--import', probe], {
+    ...environment,
+    BENCH_SOCKET: path,
+  });
   const { pid } = child;
   if (pid === undefined) throw new Error(`${program} did not start`);
   await nextMessage(child);

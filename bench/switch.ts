@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { DAEMON } from './daemon.ts';
+import { DAEMON, unitEnvironment } from './daemon.ts';
 import { benchDirectory, type Server, startServer } from './processes.ts';
 
 const stateOf = (directory: string): string => join(directory, 'state');
@@ -24,9 +24,12 @@ export interface SwitchOptions {
   readonly words?: readonly string[];
   /** A folder that holds a state already. */
   readonly directory?: string;
+  /** Where Node keeps what it compiled, for more than one start. */
+  readonly compiled?: string;
 }
 
 export function startSwitch(options: SwitchOptions): Promise<Server> {
-  const { sync, words = [], directory = benchDirectory() } = options;
-  return startServer(DAEMON, switchSocket(directory), [...switchWords(directory, sync), ...words]);
+  const { sync, words = [], directory = benchDirectory(), compiled = benchDirectory() } = options;
+  const all = [...switchWords(directory, sync), ...words];
+  return startServer(DAEMON, switchSocket(directory), all, unitEnvironment(compiled));
 }

@@ -3,15 +3,16 @@ import { join } from 'node:path';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { renderManPage } from '../src/cli/man-page.ts';
 import { renderDefaultFile, renderReference } from '../src/config.ts';
-import { PluginInterface } from '../src/storage/plugin.ts';
+import { DATAPATH_QUEUE, INTERFACE_PAGES } from './interface-pages.ts';
 import { renderCommands } from './render-commands.ts';
-import { renderInterface } from './render-interface.ts';
+import { renderInterface, renderOverview } from './render-interface.ts';
 
 /** The pages and files that come from the code: `npm run docs` writes them, `--check` only compares. */
 export const GENERATED: readonly { readonly path: string; readonly render: () => string }[] = [
   { path: 'config/datapathd.toml', render: renderDefaultFile },
   { path: 'docs/configuration.md', render: renderReference },
-  { path: 'docs/interface.md', render: () => renderInterface(PluginInterface, 'org.xen.xapi.datapath') },
+  { path: 'docs/interface.md', render: () => renderOverview(INTERFACE_PAGES, DATAPATH_QUEUE) },
+  ...INTERFACE_PAGES.map((page) => ({ path: page.path, render: () => renderInterface(page) })),
   { path: 'docs/datapathctl.md', render: () => renderCommands(COMMANDS) },
   { path: 'docs/datapathctl.1', render: () => renderManPage(COMMANDS) },
 ];

@@ -58,7 +58,10 @@ export function configFrom(given: readonly Given[]): Pick<LoadedConfig, 'config'
   for (const { setting, raw, place } of given) {
     const parsed = parseSetting(setting.setting, raw);
     if (parsed.type === 'expected') {
-      throw new ConfigError(`${setting.name}: expected ${parsed.what}, got ${shown(raw)} (${place})`);
+      const { what, inside = { place: '', got: raw } } = parsed;
+      throw new ConfigError(
+        `${setting.name}${inside.place}: expected ${what}, got ${shown(inside.got)} (${place})`,
+      );
     }
     holder.load({ [setting.section]: { [setting.key]: parsed.value } });
     places.set(setting.name, place);

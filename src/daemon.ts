@@ -1,34 +1,30 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { type Config, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
+import { takeDirectory } from './daemon/locks.ts';
+import type { SwitchMeasurements } from './daemon/measurements.ts';
+import type { Queues } from './daemon/queues.ts';
+import { refusedOn } from './daemon/refused.ts';
+import type { Storage } from './daemon/storage.ts';
+import { policyRules } from './daemon/switch-policy.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { Log, Logger } from './log.ts';
-import { type LockOutcome, lockFile } from './posix.ts';
 import { createReporter, type Reporter } from './reporter.ts';
-import { jsonAnswers, type Refused, type RpcLimits, unreadable } from './rpc/answer.ts';
-import { keeping } from './rpc/encode.ts';
 import { failedAnswer } from './rpc/failed.ts';
-import { createRpcFront } from './rpc/front.ts';
-import { discoverMethod } from './rpc/openrpc.ts';
-import { createService, implement, type Service, type ServiceObserver } from './rpc/service.ts';
+import type { ServiceObserver } from './rpc/service.ts';
 import type { ListeningSocket } from './socket/listen.ts';
 import { Sockets } from './sockets.ts';
-import { PluginInterface, pluginImplementation } from './storage/plugin.ts';
 import { type DurableSwitch, type DurableSwitchOptions, openDurableSwitch } from './switch/durable.ts';
-import { USUAL_TIMEOUTS } from './switch/foreign-session.ts';
 import { createSwitchFront } from './switch/front.ts';
-import { type JoinedQueue, joinSwitch } from './switch/join.ts';
-import { JOURNAL_FOLDER, STATE_LOCK_FILE } from './switch/journal/backup.ts';
 import { createPolicy } from './switch/policy.ts';
-import { type QueueService, type QueueServiceOptions, serveQueue } from './switch/service.ts';
+import { JOURNAL_FOLDER, STATE_LOCK_FILE } from './switch/state.ts';
 import { httpResponse } from './wire/http-response.ts';
-import { JsonFailure, parseJsonBytes, writeJson } from './wire/json.ts';
-import { connect } from './xenstore/connection.ts';
+import { type Connection, connect } from './xenstore/connection.ts';
+import { readDiskSides } from './xenstore/disk-sides.ts';
 import { createEmbeddedStore } from './xenstore/embedded/store.ts';
+import { type SrPublisher, startSrPublisher } from './xenstore/publisher.ts';
+import type { EventListener } from './xenstore/requests.ts';
 import { type SrView, startSrView } from './xenstore/view.ts';
-
-/** The start can't go on. The message is one line for the operator. */
-export class StartError extends Error {}
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -53,8 +49,6 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 const EMBEDDED_SOCKET = 'xenstored.sock';
 const LOCK_FILE = 'datapathd.lock';
-/** Requests on a queue that are answered at the same time. */
-const MAX_CONCURRENT = 256;
 
 /** Puts everything together and starts it. Throws a `StartError`, or another error with a line for the operator. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
@@ -72,26 +66,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
 }
 
-function lockIn(directory: string, lockName: string, setting: string): LockOutcome {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return lockFile(join(directory, lockName), `${process.pid}`);
-  } catch (error) {
-    throw new StartError(`${error instanceof Error ? error.message : error} (${setting})`);
-  }
-}
-
-/** Makes a folder private, unless it is there already, and takes it: it belongs to one daemon at a time. */
-function takeDirectory(directory: string, lockName: string, setting: string): () => void {
-  const lock = lockIn(directory, lockName, setting);
-  if (lock.type === 'held') {
-    throw new StartError(
-      `a datapathd with the pid ${lock.note} already runs in ${resolve(directory)} (${setting})`,
-    );
-  }
-  return lock.release;
-}
-
 /** All that runs, in the order in which it was opened. */
 class House {
   readonly #options: DaemonOptions;
@@ -99,10 +73,11 @@ class House {
   readonly #started = now();
   readonly #report: Reporter;
   readonly #sockets: Sockets;
-  readonly #services: Service[] = [];
-  readonly #queueServices: QueueService[] = [];
-  readonly #joined: JoinedQueue[] = [];
+  #queues: Queues | undefined;
   #view: SrView | undefined;
+  #publisher: SrPublisher | undefined;
+  #storage: Storage | undefined;
+  #measurements: SwitchMeasurements | undefined;
   #switchSocket: ListeningSocket | undefined;
   #switch: DurableSwitch | undefined;
   /** The locks that are held. */
@@ -117,29 +92,33 @@ class House {
     this.#sockets = new Sockets(options.config.sockets, this.#report);
   }
 
+  /** Those of the queues first, that of the switch last. */
   get paths(): string[] {
-    return this.#sockets.all.map(({ path }) => path);
+    const others = this.#sockets.all.filter((socket) => socket !== this.#switchSocket);
+    return [...others, this.#switchSocket].flatMap((socket) => (socket === undefined ? [] : [socket.path]));
   }
 
   async open(): Promise<void> {
     const { config } = this.#options;
     this.#releases.push(takeDirectory(config.sockets.directory, LOCK_FILE, 'sockets.directory'));
-    if (config.storage.enabled) {
-      await this.#openXenstore();
-      await this.#openQueue(this.#datapathService());
+    const { stateDirectory } = config.switch;
+    if (stateDirectory !== '') {
+      this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
     }
+    const xenstore = config.storage.enabled ? await this.#openXenstore() : undefined;
     if (config.switch.mode === 'serve') await this.#openSwitch();
-    if (config.switch.mode === 'join') this.#joinSwitch();
+    if (xenstore !== undefined) await this.#openStorage(xenstore);
   }
 
   async close(): Promise<void> {
     const over = AbortSignal.timeout(this.#options.config.shutdown.timeout);
     // What the view knows stays known to the calls that are still under way.
-    await this.#view?.stop();
+    await Promise.all([this.#view?.stop(), this.#publisher?.stop()]);
     for (const socket of this.#sockets.all) socket.stopListening();
     this.#switch?.host.stop();
     await Promise.race([this.#drain(), aborted(over)]);
     for (const socket of this.#sockets.all) socket.destroy();
+    await this.#storage?.close();
     await this.#switch?.close();
     for (const release of this.#releases) release();
   }
@@ -147,14 +126,16 @@ class House {
   /** The switch goes last: the answers to what is under way leave through it. */
   async #drain(): Promise<void> {
     for (const socket of this.#sockets.all) if (socket !== this.#switchSocket) socket.finish();
-    await Promise.all(this.#queueServices.map((service) => service.stop()));
+    await this.#storage?.stop();
+    await this.#measurements?.settled();
     this.#switchSocket?.finish();
     await Promise.all(this.#sockets.all.map(({ drained }) => drained));
   }
 
-  async #openXenstore(): Promise<void> {
+  /** Gives how to connect to the store. */
+  async #openXenstore(): Promise<Connect> {
     const { config } = this.#options;
-    const { requestTimeout, maxPayloadBytes, srPath, driverDomains } = config.xenstore;
+    const { requestTimeout, maxPayloadBytes } = config.xenstore;
     const socket = resolveXenstoreSocket(config, process.env);
     const embedded =
       config.xenstore.mode === 'embedded' || (config.xenstore.mode === 'auto' && !existsSync(socket));
@@ -163,13 +144,7 @@ class House {
       this.#logger.warn(`no xenstored at ${socket}: an embedded store stands in, which Xen knows nothing of`);
     }
     this.xenstore = { type: embedded ? 'embedded' : 'socket', path };
-    this.#view = startSrView({
-      connect: (onEvent) => connect({ path, requestTimeout, maxPayloadBytes, onEvent }),
-      srPath,
-      driverDomains,
-      logger: this.#logger,
-      now,
-    });
+    return (onEvent) => connect({ path, requestTimeout, maxPayloadBytes, onEvent });
   }
 
   async #openEmbeddedStore(): Promise<string> {
@@ -183,32 +158,47 @@ class House {
     return path;
   }
 
-  #datapathService(): Service {
+  /** What it needs is much to load: a switch alone does without. */
+  async #openStorage(connectToStore: Connect): Promise<void> {
+    const { createMeasurements } = await import('./daemon/measurements.ts');
+    const { Queues } = await import('./daemon/queues.ts');
+    const { openStorage } = await import('./daemon/storage.ts');
+    const { createAskDomain } = await import('./storage/driver-domain.ts');
     const { config, version } = this.#options;
-    const view = this.#view;
-    if (view === undefined) throw new Error('the view is opened before the service that reads it');
-    const { queue } = config.datapath;
-    const observer = this.#observer();
-    const diagnostics = (): string => this.#diagnostics();
-    const plugin = pluginImplementation({
-      version,
-      srs: view,
-      patience: config.xenstore,
-      diagnostics,
+    const host = this.#switch?.host;
+    const queues = new Queues({ config, sockets: this.#sockets, report: this.#report, host, now });
+    this.#queues = queues;
+    const { srPath, requestTimeout } = config.xenstore;
+    const { stateDirectory } = config.switch;
+    const { maxAnswerBytes, maxDepth } = config.sockets;
+    const { driverDomains, driverDomainTimeout } = config.datapath;
+    const domainSockets = new Map(driverDomains.map(({ uuid, socket }) => [uuid, socket]));
+    const logger = this.#logger;
+    const where = { connect: connectToStore, srPath, logger, now };
+    this.#view = startSrView({ ...config.xenstore, ...where });
+    this.#measurements = createMeasurements({ config, host, logger, now });
+    this.#publisher = startSrPublisher({ ...where, timeout: requestTimeout });
+    this.#storage = await openStorage({
+      ...{ config, version, logger, now },
+      observer: this.#observer(),
+      journal: this.#journal('storage'),
+      scriptsDirectory: stateDirectory === '' ? undefined : join(stateDirectory, 'scripts'),
+      view: this.#view,
+      publisher: this.#publisher,
+      measurements: this.#measurements,
+      askDomain: createAskDomain({
+        socketOf: (uuid) => domainSockets.get(uuid),
+        timeout: driverDomainTimeout,
+        ...{ maxAnswerBytes, maxDepth, now },
+      }),
+      readSides: async (domid, devid) => {
+        const store = await connectToStore(() => {});
+        return readDiskSides(store, domid, devid).finally(() => store.close());
+      },
+      serve: (service) => queues.serve(service),
+      diagnostics: () => this.#diagnostics(),
     });
-    const info = { title: queue, description: 'The datapath service of a Xen host.', version };
-    const methods = [
-      ...implement(PluginInterface, plugin, observer),
-      discoverMethod(info, [PluginInterface]),
-    ];
-    return createService(queue, methods, observer, now);
-  }
-
-  async #openQueue(service: Service): Promise<void> {
-    this.#services.push(service);
-    const path = join(this.#options.config.sockets.directory, service.queue);
-    const front = createRpcFront(service, this.#rpcLimits(), this.#noteRefused(path));
-    await this.#sockets.listen(path, front, (reason) => `${unreadable(reason)}\n`);
+    await this.#storage.serve();
   }
 
   async #openSwitch(): Promise<void> {
@@ -216,86 +206,31 @@ class House {
     const limits = config.switch;
     const durable = openDurableSwitch({
       limits,
-      journal: this.#journalOptions(),
+      journal: this.#journal(JOURNAL_FOLDER),
       now,
       shutdown,
-      policy: createPolicy(limits.policy, process.getuid?.() ?? 0),
-      failureAnswer: (request, reason) => failedAnswer(request, reason, this.#rpcLimits()),
+      policy: createPolicy(policyRules(limits.policy), process.getuid?.() ?? 0),
+      failureAnswer: (request, reason) => failedAnswer(request, reason, config.sockets),
     });
     this.#switch = durable;
-    const { host } = durable;
     const path = resolveSwitchPath(config);
-    const noteRefused = this.#noteRefused(path);
+    const noteRefused = refusedOn(this.#report, path);
     const front = createSwitchFront(
-      host,
+      durable.host,
       { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes },
       (reason) => noteRefused('switch', reason),
     );
-    for (const service of this.#services) {
-      this.#queueServices.push(serveQueue({ host, ...this.#onQueue(service) }));
-    }
     this.#switchSocket = await this.#sockets.listen(path, front, switchRefusal);
   }
 
-  /** None when nothing is to outlive the process. The folder belongs to one daemon at a time. */
-  #journalOptions(): DurableSwitchOptions['journal'] {
+  /** Where a part of the daemon keeps its state; none when nothing is to outlive the process. */
+  #journal(folder: string): DurableSwitchOptions['journal'] {
     const { config } = this.#options;
     const { stateDirectory } = config.switch;
     if (stateDirectory === '') return undefined;
-    this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
-    const directory = join(stateDirectory, JOURNAL_FOLDER);
+    const directory = join(stateDirectory, folder);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     return { ...config.journal, directory, warn: (text) => this.#report('warn', 'journal', {}, text) };
-  }
-
-  #joinSwitch(): void {
-    const { config } = this.#options;
-    const path = resolveSwitchPath(config);
-    const limit = { maxAnswerBytes: config.switch.maxQueueBytes, answerSetting: 'switch.maxQueueBytes' };
-    for (const service of this.#services) {
-      const { queue } = service;
-      const tell = (level: 'info' | 'warn', what: string, text: string): void =>
-        this.#report(level, `${queue} ${what}`, { queue, socket: path }, text);
-      const observer = {
-        joined: () => tell('info', 'joined', `${queue} is served on the switch at ${path}`),
-        lost: (reason: string) => tell('warn', 'lost', `the switch at ${path} is away: ${reason}`),
-        refused: (reason: string) => tell('warn', 'refused', `a reply was refused by the switch: ${reason}`),
-      };
-      const where = { path, ...limit, timeouts: USUAL_TIMEOUTS, observer, now };
-      this.#joined.push(joinSwitch({ ...where, ...this.#onQueue(service) }));
-    }
-    this.#queueServices.push(...this.#joined);
-  }
-
-  /** How a service answers on its queue of a switch. */
-  #onQueue(service: Service): Omit<QueueServiceOptions, 'host'> {
-    const { queue } = service;
-    const limits = this.#rpcLimits();
-    const refused = this.#noteRefused(queue);
-    const answers = jsonAnswers(service, limits, keeping(writeJson));
-    const answer = (payload: Buffer): string | Promise<string> => {
-      const value = parseJsonBytes(payload, limits);
-      if (!(value instanceof JsonFailure)) return answers(value);
-      refused('switch', value.reason);
-      return unreadable(value.reason);
-    };
-    const token = `datapathd:${process.pid}`;
-    return { queue, token, answer, refusal: unreadable, maxConcurrent: MAX_CONCURRENT };
-  }
-
-  /** A warning for each thing that could not be read, until there are too many of one socket. */
-  #noteRefused(path: string): Refused {
-    return (protocol, reason) =>
-      this.#report(
-        'warn',
-        `${path} unreadable`,
-        { socket: path, protocol },
-        `a request was refused: ${reason}`,
-      );
-  }
-
-  #rpcLimits(): RpcLimits {
-    return this.#options.config.sockets;
   }
 
   #observer(): ServiceObserver {
@@ -317,14 +252,18 @@ class House {
       started: this.#started,
       now: now(),
       view: this.#view?.report(),
-      services: this.#services,
+      publisher: this.#publisher?.report(),
+      storage: this.#storage?.report(),
+      services: this.#queues?.services ?? [],
       switch: this.#switch,
-      joined: this.#joined.map((queue) => queue.report()),
+      joined: this.#queues?.joined.map((queue) => queue.report()) ?? [],
       sockets: this.#sockets.all,
       troubles: log.recentTroubles(),
     });
   }
 }
+
+type Connect = (onEvent: EventListener) => Promise<Connection>;
 
 /** What a client of the switch is told when it may not connect. */
 const switchRefusal = (reason: string): string =>

@@ -1,11 +1,15 @@
 import { type Config, renderDifferences } from './config.ts';
+import type { StorageReport } from './daemon/storage-report.ts';
 import { redactText } from './redact.ts';
 import type { Service } from './rpc/service.ts';
 import { ago, renderDiagnostics } from './service/diagnostics.ts';
 import type { ConnectionCounters } from './socket/connection.ts';
 import type { ListeningSocket } from './socket/listen.ts';
+import type { PluginStatus } from './storage/plugins/registry.ts';
 import type { DurableSwitch } from './switch/durable.ts';
 import type { JoinReport } from './switch/join.ts';
+import type { KindReport, LeftOut } from './xenstore/backend-table.ts';
+import type { PublisherReport } from './xenstore/publisher.ts';
 import type { ViewReport } from './xenstore/view.ts';
 
 /** What the text of `Plugin.diagnostics` is made of. */
@@ -18,6 +22,10 @@ export interface DiagnosticsInput {
   readonly now: number;
   /** None when no storage interface is served. */
   readonly view: ViewReport | undefined;
+  /** None when the daemon attaches no SRs. */
+  readonly publisher?: PublisherReport | undefined;
+  /** None when no storage interface is served. */
+  readonly storage?: StorageReport | undefined;
   readonly services: readonly Service[];
   /** None unless the daemon is a switch. */
   readonly switch: DurableSwitch | undefined;
@@ -29,7 +37,8 @@ export interface DiagnosticsInput {
 
 /** The text for a bug report: nothing that identifies a person, no secrets. */
 export function diagnosticsText(input: DiagnosticsInput): string {
-  const { version, config, places, started, now, view, services, joined, sockets, troubles } = input;
+  const { version, config, places, started, now, view, publisher, services, joined, sockets, troubles } =
+    input;
   const { rss, heapUsed } = process.memoryUsage();
   const text = renderDiagnostics([
     {
@@ -42,6 +51,8 @@ export function diagnosticsText(input: DiagnosticsInput): string {
     },
     { title: 'configuration that differs from the defaults', lines: renderDifferences(config, places) },
     ...(view === undefined ? [] : [{ title: 'view of the attached SRs', lines: viewLines(view, now) }]),
+    ...(publisher === undefined ? [] : [{ title: 'SRs published', lines: publisherLines(publisher, now) }]),
+    ...(input.storage === undefined ? [] : [{ title: 'storage', lines: storageLines(input.storage) }]),
     {
       title: 'queues',
       lines: services.map(
@@ -86,6 +97,26 @@ function joinLine({ queue, path, state }: JoinReport, now: number): string {
     : `${queue} on ${path}: away for ${since}: ${state.reason}`;
 }
 
+function storageLines({ srs, opened, states, plugins, counters, waits, trouble }: StorageReport): string[] {
+  const datapaths = [...states].map(([name, count]) => `${count} ${name}`).join(', ') || 'none';
+  const { calls, errors, failures, timeouts } = counters;
+  return [
+    `${srs} SRs attached, ${opened} disks opened, datapaths: ${datapaths}`,
+    ...(trouble === undefined ? [] : [`nothing can be attached at present: ${trouble}`]),
+    `scripts: ${calls} calls, ${errors} errors, ${failures} failures, of these ${timeouts} timed out`,
+    `times: ${Math.round(counters.ran)} ms run, ${Math.round(counters.waited)} ms waited for a place, ${Math.round(waits.ms)} ms for the same disk (${waits.calls} calls)`,
+    ...plugins.map(pluginLine),
+  ];
+}
+
+function pluginLine({ kind, name, plugin, refused, warnings, running, waiting }: PluginStatus): string {
+  const version = plugin === undefined ? 'not registered' : `version ${plugin.query.version}`;
+  const trouble = [...(refused === undefined ? [] : [`refused: ${refused}`]), ...warnings];
+  return [`${kind} plugin ${name}: ${version}, ${running} running, ${waiting} waiting`, ...trouble].join(
+    '; ',
+  );
+}
+
 function viewLines(report: ViewReport, now: number): string[] {
   const { view, everFresh, shown, shownByDomain, ignored, followedDomains, events, synchronisations } =
     report;
@@ -95,8 +126,33 @@ function viewLines(report: ViewReport, now: number): string[] {
     `${shown} SRs shown${byDomain}`,
     `not shown: ${ignored.noUuid} whose name is no uuid, ${ignored.halfWritten} half written`,
     `domains followed: ${followedDomains.join(', ') || 'none'}`,
+    ...report.backends.flatMap(backendLines),
     `${events} events, ${synchronisations} synchronisations`,
     ...(report.lastTrouble === undefined ? [] : [`last trouble: ${report.lastTrouble}`]),
+  ];
+}
+
+function backendLines({ domid, kind, count, states, leftOut }: KindReport): string[] {
+  const inStates = [...states].map(([state, number]) => `${number} ${state}`).join(', ');
+  const without = [...leftOut].map(([reason, number]) => `${number} ${LEFT_OUT[reason]}`).join(', ');
+  return [
+    `${kind} of domain ${domid}: ${count} backends${inStates === '' ? '' : ` (${inStates})`}`,
+    ...(without === '' ? [] : [`${kind} of domain ${domid}, not followed: ${without}`]),
+  ];
+}
+
+const LEFT_OUT: Readonly<Record<LeftOut, string>> = {
+  'no-room': 'over xenstore.maxBackends',
+  'too-large': 'larger than xenstore.maxBackendBytes',
+  'no-number': 'whose name is no number',
+};
+
+function publisherLines({ store, srs, waiting, lastTrouble }: PublisherReport, now: number): string[] {
+  const since = ago(store.since, now);
+  return [
+    store.type === 'connected' ? `connected for ${since}` : `xenstore away for ${since}: ${store.reason}`,
+    `${srs} SRs, ${waiting} changes not in xenstore yet`,
+    ...(lastTrouble === undefined ? [] : [`last trouble: ${lastTrouble}`]),
   ];
 }
 

@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 import { redact, redactText } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -64,6 +64,8 @@ const isPretty = (format: LogOptions['format'], { isTTY = false }: LogOptions['d
 
 /** In this thread and at once: a stream of its own could lose the last lines before an exit. */
 function prettyStream(destination: LogOptions['destination']): DestinationStream {
+  // Only people need it, and it takes a while to load.
+  const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   const format = prettyFactory({
     colorize: destination.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',

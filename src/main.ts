@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError, type LoadedConfig, loadConfig, renderHelp, renderPrintedConfig } from './config.ts';
-import { type Daemon, StartError, startDaemon } from './daemon.ts';
+import { StartError } from './daemon/locks.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { JournalError } from './journal/replay.ts';
 import { createLog, type Logger } from './log.ts';
 import { SocketError } from './socket/listen.ts';
-import { JournalError } from './switch/journal/replay.ts';
 
 /** Wrong words or a wrong configuration: as other daemons, so that systemd does not try again. */
 const EXIT_CONFIG = 2;

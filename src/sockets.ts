@@ -49,6 +49,12 @@ export class Sockets {
     return socket;
   }
 
+  /** A socket that is no more listened on, and has no connection left. */
+  forget(socket: ListeningSocket): void {
+    const index = this.#listening.indexOf(socket);
+    if (index >= 0) this.#listening.splice(index, 1);
+  }
+
   /** Fewer than asked for when the process may not have as many files open, and that is said. */
   #connectionsAllowed(): number {
     const { maxConnections } = this.#config;

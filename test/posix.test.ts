@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { groupId, lockFile, openFileLimit, peerIdentity } from '../src/posix.ts';
+import { groupId, lockFile, openFileLimit, openPipe, peerIdentity, userId } from '../src/posix.ts';
 import { runProgram } from './helpers/programs.ts';
 import { tempDirectory } from './helpers/temp.ts';
 
@@ -161,7 +161,21 @@ test('what is no group has no number', () => {
   }
 });
 
-test('the kernel tells who is at the other end of a Unix socket', async (t) => {
+test('a user has the number that the system gives it, or that it is given by', async (t) => {
+  const { stdout } = await runProgram(t, 'getent', ['passwd', 'root', 'daemon', 'nobody']);
+  for (const line of stdout.trim().split('\n')) {
+    const [name = '', , uid] = line.split(':');
+    assert.equal(userId(name), Number(uid));
+  }
+  assert.equal(userId('nobody'), 65_534);
+  assert.equal(userId('12345'), 12_345);
+  for (const user of ['nosuchuser', 'nogroup', '', 'root:x', '4294967295']) {
+    assert.equal(userId(user), undefined, user);
+  }
+});
+
+/** What is told of a client that socat is, behind the words of a launcher. */
+async function identityOf(t: TestContext, launcher: readonly string[] = []) {
   const path = join(tempDirectory(t), 'socket');
   const told = Promise.withResolvers<ReturnType<typeof peerIdentity>>();
   const server = createServer((socket) => {
@@ -171,12 +185,52 @@ test('the kernel tells who is at the other end of a Unix socket', async (t) => {
   t.after(() => server.close());
   await once(server, 'listening');
   // socat is another process: its pid is not ours.
-  const client = spawn('socat', ['-u', `UNIX-CONNECT:${path}`, 'STDOUT'], { stdio: 'ignore' });
-  assert.deepEqual(await told.promise, { pid: client.pid, uid: process.getuid?.(), gid: process.getgid?.() });
+  const [program = '', ...args] = [...launcher, 'socat', '-u', `UNIX-CONNECT:${path}`, 'STDOUT'];
+  const client = spawn(program, args, { stdio: 'ignore' });
+  return { pid: client.pid, identity: await told.promise };
+}
+
+/** The further groups of this process, as proc(5) has them: Node tells the first one with them. */
+const ownGroups = (): number[] =>
+  (/^Groups:(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '')
+    .split(/\s+/)
+    .filter((gid) => gid !== '')
+    .map(Number);
+
+test('the kernel tells who is at the other end of a Unix socket', async (t) => {
+  const { pid, identity } = await identityOf(t);
+  const [uid, gid] = [process.getuid?.(), process.getgid?.()];
+  assert.deepEqual(identity, { pid, uid, gid, groups: ownGroups() });
+});
+
+test('it tells all groups of the peer, however many', async (t) => {
+  if (process.getuid?.() !== 0) {
+    // Only root may give a process other groups than its own.
+    assert.deepEqual((await identityOf(t)).identity?.groups, ownGroups());
+    return;
+  }
+  for (const count of [0, 1, 32, 33, 1000]) {
+    const groups = Array.from({ length: count }, (_, index) => 3_000_000_000 + index);
+    const words = count === 0 ? '--clear-groups' : `--groups=${groups.join(',')}`;
+    const { identity } = await identityOf(t, ['setpriv', words, '--']);
+    assert.deepEqual(identity?.groups, groups);
+  }
 });
 
 test('of a socket that is closed nothing is told', async (t) => {
   const socket = new Socket();
   t.after(() => socket.destroy());
   assert.equal(peerIdentity(socket), undefined);
+});
+
+test('what is written into a pipe is read from it, and a child has no end of it that it was not given', async (t) => {
+  const { readEnd, writeEnd } = openPipe();
+  assert.ok(fstatSync(readEnd).isFIFO());
+  writeSync(writeEnd, 'x');
+  const bytes = Buffer.alloc(2);
+  assert.deepEqual([readSync(readEnd, bytes), bytes.toString('latin1', 0, 1)], [1, 'x']);
+  const { stdout } = await runProgram(t, 'ls', ['-l', '/proc/self/fd']);
+  const { ino } = fstatSync(readEnd);
+  assert.ok(!stdout.includes(`pipe:[${ino}]`), stdout);
+  for (const end of [readEnd, writeEnd]) closeSync(end);
 });

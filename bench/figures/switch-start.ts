@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { unitEnvironment } from '../daemon.ts';
 import type { Figure } from '../figure.ts';
 import { linkJournal, waitingMessages, writeJournal } from '../journal.ts';
 import { benchDirectory, nextMessage, startProgram } from '../processes.ts';
@@ -19,10 +20,11 @@ export const switchStart: Figure = {
     progress(`${title}: ${ROUNDS} rounds in turn with a bare loop`);
     const prepared = benchDirectory();
     const file = writeJournal(prepared, waitingMessages('waiting', MESSAGES, PAYLOAD_BYTES));
+    const compiled = benchDirectory();
     const pairs = await inTurn(
       ROUNDS,
-      () => startOn(prepared),
-      () => readAll(file),
+      () => startOn(prepared, compiled),
+      () => readAll(file, compiled),
     );
     return [
       {
@@ -41,19 +43,19 @@ export const switchStart: Figure = {
   },
 };
 
-async function startOn(prepared: string): Promise<number> {
+async function startOn(prepared: string, compiled: string): Promise<number> {
   const directory = benchDirectory();
   linkJournal(prepared, journalOf(directory));
   const begun = performance.now();
-  const server = await startSwitch({ sync: 'never', directory });
+  const server = await startSwitch({ sync: 'never', directory, compiled });
   const ms = performance.now() - begun;
   await server.stop();
   return ms;
 }
 
-async function readAll(file: string): Promise<number> {
+async function readAll(file: string, compiled: string): Promise<number> {
   const begun = performance.now();
-  const found = Number(await nextMessage(startProgram(READER, [file])));
+  const found = Number(await nextMessage(startProgram(READER, [file], [], unitEnvironment(compiled))));
   const ms = performance.now() - begun;
   if (found < MESSAGES) throw new Error(`the bare loop found ${found} operations`);
   return ms;

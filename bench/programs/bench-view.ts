@@ -9,6 +9,8 @@ export async function freshView(path: string): Promise<SrView> {
     connect: (onEvent) => connect({ ...STORE_LIMITS, path, onEvent }),
     srPath: SR_PATH,
     driverDomains: [],
+    maxBackends: 50_000,
+    maxBackendBytes: 8192,
     logger: pino({ level: 'silent' }),
     now: () => performance.now(),
   });

@@ -15,6 +15,8 @@ export interface Entry extends Message {
   readonly origin: string;
   /** ns since it was sent. */
   readonly age: number;
+  /** Of the payload: also of what a narrowed report leaves out of it. */
+  readonly bytes: number;
 }
 
 export interface QueueState {
@@ -22,6 +24,8 @@ export interface QueueState {
   readonly transient: boolean;
   /** ns until the end of the last transfer that asked for it, negative when it has ended; `undefined`: none ever did. */
   readonly nextTransfer: number | undefined;
+  /** All that wait in it, also those that a narrowed report leaves out. */
+  readonly total: { readonly messages: number; readonly bytes: number };
   readonly messages: readonly Entry[];
 }
 
@@ -74,11 +78,18 @@ export function readState(body: Buffer): SwitchState {
   const read = (field: string, transient: boolean): QueueState[] =>
     Object.entries(struct(member(answer, field))).map(([name, queue]) => {
       const expected = member(queue, 'next_transfer_expected');
+      const messages = items(member(queue, 'queue_contents')).map((entry) => readEntry(entry, now));
       return {
         name,
         transient,
         nextTransfer: expected === undefined ? undefined : number(expected) - now,
-        messages: items(member(queue, 'queue_contents')).map((entry) => readEntry(entry, now)),
+        total: {
+          messages: optional(member(queue, 'queue_length'), number) ?? messages.length,
+          bytes:
+            optional(member(queue, 'queue_bytes'), number) ??
+            messages.reduce((sum, { bytes }) => sum + bytes, 0),
+        },
+        messages,
       };
     });
   return {
@@ -90,11 +101,13 @@ export function readState(body: Buffer): SwitchState {
 function readEntry(entry: unknown, now: number): Entry {
   const [id, contents] = items(entry);
   const [named, origin] = items(member(contents, 'origin'));
+  const content = readContent(member(contents, 'message'));
   return {
     id: readId(id),
-    ...readContent(member(contents, 'message')),
+    ...content,
     origin: named === 'Anonymous' ? `anonymous-${text(origin)}` : text(origin),
     age: Math.max(0, now - number(member(contents, 'time'))),
+    bytes: optional(member(contents, 'payload_bytes'), number) ?? content.payload.length,
   };
 }
 

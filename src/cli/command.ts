@@ -16,6 +16,8 @@ export interface Argument<V = unknown> {
   readonly doc: string;
   readonly read: Read<V>;
   readonly optional?: true;
+  /** Any number of words, none among them: it stands last, and its value is a list. */
+  readonly many?: true;
   readonly completion?: Completion;
 }
 
@@ -27,6 +29,8 @@ export type Option<V = unknown> =
       readonly value: string;
       readonly read: Read<V>;
       readonly default?: NoInfer<V>;
+      /** It may be given any number of times: its value is a list. */
+      readonly many?: true;
       readonly completion?: Completion;
     };
 
@@ -35,14 +39,18 @@ export type Arguments = Readonly<Record<string, Argument>>;
 export type Options = Readonly<Record<string, Option>>;
 
 type ArgumentValue<A> = A extends { read: Read<infer V> }
-  ? A extends { optional: true }
-    ? V | undefined
-    : V
+  ? A extends { many: true }
+    ? readonly V[]
+    : A extends { optional: true }
+      ? V | undefined
+      : V
   : never;
 type OptionValue<O> = O extends { read: Read<infer V> }
-  ? O extends { default: unknown }
-    ? V
-    : V | undefined
+  ? O extends { many: true }
+    ? readonly V[]
+    : O extends { default: unknown }
+      ? V
+      : V | undefined
   : boolean;
 
 /** What the arguments and options of a command were given as. */
@@ -94,6 +102,13 @@ export function asCount(word: string): number {
   throw new InvalidArgumentError('expected a whole number from 1.');
 }
 
+/** `key=value`; what is behind the first `=` is the value. */
+export function asPair(word: string): readonly [key: string, value: string] {
+  const at = word.indexOf('=');
+  if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
+  throw new InvalidArgumentError('expected key=value.');
+}
+
 export function asMessageNumber(word: string): number {
   const value = Number(word);
   if (/^-?[0-9]+$/.test(word) && Number.isSafeInteger(value)) return value;
@@ -120,6 +135,18 @@ export const COMMON_OPTIONS = {
   json: { doc: 'print JSON, for programs' },
   verbose: { doc: 'cut no payload', short: 'v' },
   debug: { doc: 'tell every request to the switch and the status of its answer on standard error' },
+} as const satisfies Options;
+
+/** Of the commands that ask the daemon itself, over the switch. */
+export const DAEMON_OPTIONS = {
+  queue: {
+    doc: "the queue of the daemon's datapath service",
+    value: 'queue',
+    read: asText,
+    default: 'org.xen.xapi.datapath',
+    completion: 'queue',
+  },
+  timeout: { doc: 'how long to wait for an answer', value: 'seconds', read: asSeconds, default: 60 },
 } as const satisfies Options;
 
 /** Of the commands that speak MessagePack where the switch does. */

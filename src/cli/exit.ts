@@ -1,7 +1,11 @@
 /** What datapathctl ends with; the same for every command, so that scripts can tell the cases apart. */
 export const EXITS = {
   done: { code: 0, doc: 'done', meaning: 'It was done. Of call: an answer came, be it an error.' },
-  failed: { code: 1, doc: 'failed', meaning: 'The switch refused, or it cannot be done.' },
+  failed: {
+    code: 1,
+    doc: 'failed',
+    meaning: 'The switch refused, it cannot be done, or what was looked at is not as it should be.',
+  },
   usage: { code: 2, doc: 'usage', meaning: 'What stands on the command line cannot be understood.' },
   noSuchQueue: { code: 3, doc: 'no such queue', meaning: 'The queue is not there, and was not created.' },
   timedOut: {

@@ -60,9 +60,10 @@ const exampleLines = (examples: readonly string[] | undefined): string[] =>
 
 /** `call QUEUE [METHOD] [PARAMS] [OPTION]...` */
 export function synopsis({ name, arguments: named, options }: Command): string {
-  const words = Object.entries(named).map(([argument, { optional }]) =>
-    optional === true ? `[${argument.toUpperCase()}]` : argument.toUpperCase(),
-  );
+  const words = Object.entries(named).map(([argument, { optional, many }]) => {
+    if (many === true) return `[${argument.toUpperCase()}]...`;
+    return optional === true ? `[${argument.toUpperCase()}]` : argument.toUpperCase();
+  });
   return [name, ...words, ...(Object.keys(options).length === 0 ? [] : ['[OPTION]...'])].join(' ');
 }
 

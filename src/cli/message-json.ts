@@ -8,12 +8,12 @@ const kindJson = (kind: Kind): object =>
     ? { kind: kind.type, replyTo: kind.replyTo }
     : { kind: kind.type, answers: kind.to };
 
-export const entryJson = ({ id, kind, origin, age, payload }: Entry): object => ({
+export const entryJson = ({ id, kind, origin, age, bytes, payload }: Entry): object => ({
   ...id,
   ...kindJson(kind),
   sender: origin,
   ageSeconds: age / 1e9,
-  bytes: payload.length,
+  bytes,
   payload: payloadText(payload),
 });
 

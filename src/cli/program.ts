@@ -1,6 +1,6 @@
 import { Command as Parser } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { allOptions, type Command, flagName, type Option, type Options } from './command.ts';
+import { allOptions, type Command, flagName, type Option, type Options, type Read } from './command.ts';
 import type { CommonOptions } from './context.ts';
 import { EXIT_SUMMARY } from './exit.ts';
 
@@ -60,17 +60,18 @@ function addCommand(parent: Parser, name: string, command: Command, run: Run): v
   if (command.examples !== undefined) {
     parser.addHelpText('after', `\nExamples:\n${command.examples.map((line) => `  ${line}`).join('\n')}`);
   }
-  for (const [argument, { doc, read, optional }] of Object.entries(command.arguments)) {
-    parser.argument(optional === true ? `[${argument}]` : `<${argument}>`, doc, (word) => read(word));
+  for (const [argument, { doc, read, optional, many }] of Object.entries(command.arguments)) {
+    if (many === true) parser.argument(`[${argument}...]`, doc, collecting(read));
+    else parser.argument(optional === true ? `[${argument}]` : `<${argument}>`, doc, (word) => read(word));
   }
   for (const [option, definition] of Object.entries(allOptions(command))) {
     addOption(parser, option, definition);
   }
   parser.action(async () => {
     const { path, config, json, verbose, debug, ...options } = parser.opts<Partial<CommonOptions>>();
-    const words = Object.keys(command.arguments).map((argument, index) => [
+    const words = Object.entries(command.arguments).map(([argument, { many }], index) => [
       argument,
-      parser.processedArgs[index],
+      parser.processedArgs[index] ?? (many === true ? [] : undefined),
     ]);
     const given = { ...absent(command.options), ...options, ...Object.fromEntries(words) };
     await run(command, given, {
@@ -83,12 +84,20 @@ function addCommand(parent: Parser, name: string, command: Command, run: Run): v
   });
 }
 
+/** Reads one word of several. */
+const collecting =
+  (read: Read<unknown>) =>
+  (word: string, before: readonly unknown[] | undefined): readonly unknown[] => [
+    ...(before ?? []),
+    read(word),
+  ];
+
 /** What options are that were not given: a flag is false. */
 const absent = (options: Options): object =>
   Object.fromEntries(
     Object.entries(options).map(([name, option]) => [
       name,
-      option.value === undefined ? false : option.default,
+      option.value === undefined ? false : (option.default ?? (option.many === true ? [] : undefined)),
     ]),
   );
 
@@ -97,7 +106,11 @@ function addOption(parser: Parser, name: string, option: Option): void {
   if (option.value === undefined) {
     parser.option(option.short === undefined ? flag : `-${option.short}, ${flag}`, option.doc);
   } else {
-    const { value, doc, read } = option;
+    const { value, doc, read, many } = option;
+    if (many === true) {
+      parser.option(`${flag} <${value}>`, doc, collecting(read));
+      return;
+    }
     // Only for the help, in which nobody wants to read of an empty text.
     const shown = option.default === '' ? undefined : option.default;
     parser.option(`${flag} <${value}>`, doc, (word) => read(word), shown);

@@ -43,7 +43,7 @@ export function topRows(
     )
     .sort(
       (a, b) =>
-        b.queue.messages.length - a.queue.messages.length ||
+        b.queue.total.messages - a.queue.total.messages ||
         b.rates.sent - a.rates.sent ||
         (a.queue.name < b.queue.name ? -1 : 1),
     );

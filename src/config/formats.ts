@@ -1,9 +1,14 @@
-import type { QueueRule } from './setting.ts';
+import type { QueueRule, TimeoutRule } from './setting.ts';
 
 /** A value read, or what was expected instead. */
 export type Parsed<T> =
   | { readonly type: 'value'; readonly value: T }
-  | { readonly type: 'expected'; readonly what: string };
+  | {
+      readonly type: 'expected';
+      readonly what: string;
+      /** When it is a part of the value that is wrong: which one, and what stands there. */
+      readonly inside?: { readonly place: string; readonly got: unknown };
+    };
 
 const value = <T>(read: T): Parsed<T> => ({ type: 'value', value: read });
 const expected = (what: string): Parsed<never> => ({ type: 'expected', what });
@@ -120,13 +125,29 @@ export function parseDomains(raw: unknown): Parsed<readonly string[]> {
   const domains = given.map(domainName);
   return domains.every((domain) => domain !== undefined)
     ? value(domains)
-    : expected(`a list, or one text with commas, of domids from 0 to ${LAST_DOMID} and uuids of VMs`);
+    : expected(`a list, or one text with commas, of ${DOMAIN_NAMES}`);
 }
 
-function domainName(raw: unknown): string | undefined {
+export const DOMAIN_NAMES = `domids from 0 to ${LAST_DOMID} and uuids of VMs`;
+
+export const isUuid = (text: string): boolean => UUID.test(text);
+
+/** A domid or the uuid of a VM as text; `undefined`: it is neither. */
+export function domainName(raw: unknown): string | undefined {
   const name = typeof raw === 'number' ? `${raw}` : typeof raw === 'string' ? raw.trim() : '';
   return UUID.test(name) || (/^[0-9]{1,5}$/.test(name) && Number(name) <= LAST_DOMID) ? name : undefined;
 }
+
+/** Names of environment variables: an array, or one text with commas. */
+export function parseVariables(raw: unknown): Parsed<readonly string[]> {
+  if (raw === '') return value([]);
+  const given: unknown = typeof raw === 'string' ? raw.split(',').map((name) => name.trim()) : raw;
+  return Array.isArray(given) && given.every((name) => typeof name === 'string' && VARIABLE.test(name))
+    ? value(given)
+    : expected('a list, or one text with commas, of names of environment variables');
+}
+
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 export function parseChoice<Choice extends string>(raw: unknown, choices: readonly Choice[]): Parsed<Choice> {
   const chosen = choices.find((choice) => choice === raw);
@@ -138,38 +159,68 @@ const AT_ONCE = 'fail';
 
 /** How long a request waits for a listener: `wait`, `fail`, or a duration; by pattern. */
 export const parseListenerRules = (raw: unknown): Parsed<readonly QueueRule[]> =>
-  parseRules(raw, 'policy', 'wait, fail or a duration', (policy) => {
-    if (policy === FOR_EVER) return Number.POSITIVE_INFINITY;
-    return policy === AT_ONCE ? 0 : parseQuantity(policy, DURATION_UNITS, 1000);
-  });
+  queueRules(
+    parseRules(raw, 'queue', 'policy', 'wait, fail or a duration', (policy) => {
+      if (policy === FOR_EVER) return Number.POSITIVE_INFINITY;
+      return policy === AT_ONCE ? 0 : parseQuantity(policy, DURATION_UNITS, 1000);
+    }),
+  );
 
 export const parseDurationRules = (raw: unknown): Parsed<readonly QueueRule[]> =>
-  parseRules(raw, 'after', 'a duration', (after) => parseQuantity(after, DURATION_UNITS, 1000));
+  queueRules(
+    parseRules(raw, 'queue', 'after', 'a duration', (after) => parseQuantity(after, DURATION_UNITS, 1000)),
+  );
+
+/** How long a method may take, by pattern. */
+export const parseTimeoutRules = (raw: unknown): Parsed<readonly TimeoutRule[]> =>
+  mapParsed(
+    parseRules(raw, 'method', 'after', 'a duration from 1ms', (after) => {
+      const parsed = parseDuration(after, 1);
+      return parsed.type === 'value' ? parsed.value : undefined;
+    }),
+    (rules) => rules.map(({ pattern, time }) => ({ method: pattern, time })),
+  );
+
+const queueRules = (rules: Parsed<readonly Rule[]>): Parsed<readonly QueueRule[]> =>
+  mapParsed(rules, (read) => read.map(({ pattern, time }) => ({ queue: pattern, time })));
+
+const mapParsed = <T, U>(parsed: Parsed<T>, change: (value: T) => U): Parsed<U> =>
+  parsed.type === 'value' ? value(change(parsed.value)) : parsed;
 
 /** A rule's time as it is given. */
 export const ruleTime = (time: number): string =>
   time === Number.POSITIVE_INFINITY ? FOR_EVER : time === 0 ? AT_ONCE : `${time}ms`;
 
-/** Tables with the queue's pattern and a field of the kind's own; or one text, `pattern=value,pattern=value`. */
+interface Rule {
+  readonly pattern: string;
+  /** ms */
+  readonly time: number;
+}
+
+/** For each kind of name, a pattern that says how they look. */
+const EXAMPLES = { queue: 'some.queue.*', method: 'Volume.*' } as const;
+
+/** Tables with a pattern of names and a field of the kind's own; or one text, `pattern=value,pattern=value`. */
 function parseRules(
   raw: unknown,
+  name: keyof typeof EXAMPLES,
   field: string,
   what: string,
   readTime: (value: unknown) => number | undefined,
-): Parsed<readonly QueueRule[]> {
+): Parsed<readonly Rule[]> {
   const failed = expected(
-    `tables with queue, a pattern, and ${field}, ${what}, and nothing else; or one text such as some.queue.*=30s`,
+    `tables with ${name}, a pattern, and ${field}, ${what}, and nothing else; or one text such as ${EXAMPLES[name]}=30s`,
   );
-  const given = typeof raw === 'string' ? ruleTexts(raw, field) : raw;
+  const given = typeof raw === 'string' ? ruleTexts(raw, name, field) : raw;
   if (!Array.isArray(given)) return failed;
-  const rules: QueueRule[] = [];
+  const rules: Rule[] = [];
   for (const table of given) {
     if (typeof table !== 'object' || table === null) return failed;
-    const { queue, [field]: given, ...others } = table;
+    const { [name]: pattern, [field]: given, ...others } = table;
     const time = readTime(given);
-    if (typeof queue !== 'string' || !PATTERN.test(queue) || time === undefined) return failed;
+    if (typeof pattern !== 'string' || !PATTERN.test(pattern) || time === undefined) return failed;
     if (Object.keys(others).length > 0) return failed;
-    rules.push({ queue, time });
+    rules.push({ pattern, time });
   }
   return value(rules);
 }
@@ -178,10 +229,10 @@ function parseRules(
 const PATTERN = /^[^,\s]+$/;
 
 /** A pattern may have an equals sign in it; a time has none. */
-const ruleTexts = (text: string, field: string): Record<string, string>[] =>
+const ruleTexts = (text: string, name: string, field: string): Record<string, string>[] =>
   text === ''
     ? []
     : text.split(',').map((rule) => {
         const at = rule.lastIndexOf('=');
-        return { queue: rule.slice(0, Math.max(at, 0)).trim(), [field]: rule.slice(at + 1).trim() };
+        return { [name]: rule.slice(0, Math.max(at, 0)).trim(), [field]: rule.slice(at + 1).trim() };
       });

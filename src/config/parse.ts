@@ -1,3 +1,4 @@
+import { parseDatapathRules, parseDomainSockets } from './datapath-rules.ts';
 import {
   type Parsed,
   parseChoice,
@@ -13,9 +14,18 @@ import {
   parseSize,
   parseStorePath,
   parseText,
+  parseTimeoutRules,
+  parseVariables,
 } from './formats.ts';
 import { parsePolicy } from './policy.ts';
-import type { PolicySetting, QueueRule, Setting } from './setting.ts';
+import type {
+  DatapathRuleSetting,
+  DomainSocket,
+  PolicySetting,
+  QueueRule,
+  Setting,
+  TimeoutRule,
+} from './setting.ts';
 
 export type SettingValue =
   | string
@@ -23,7 +33,10 @@ export type SettingValue =
   | boolean
   | readonly string[]
   | readonly QueueRule[]
-  | readonly PolicySetting[];
+  | readonly TimeoutRule[]
+  | readonly PolicySetting[]
+  | readonly DatapathRuleSetting[]
+  | readonly DomainSocket[];
 
 /** The smallest number, in bytes or ms where it has a unit: nothing works with less, unless the setting says so. */
 const LEAST = 1;
@@ -43,12 +56,20 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed<SettingValu
       return parseFlag(raw);
     case 'domains':
       return parseDomains(raw);
+    case 'variables':
+      return parseVariables(raw);
     case 'listener-rules':
       return parseListenerRules(raw);
     case 'duration-rules':
       return parseDurationRules(raw);
+    case 'timeout-rules':
+      return parseTimeoutRules(raw);
     case 'policy-rules':
       return parsePolicy(raw);
+    case 'datapath-rules':
+      return parseDatapathRules(raw);
+    case 'domain-sockets':
+      return parseDomainSockets(raw);
     case 'choice':
       return parseChoice(raw, setting.choices);
     case 'queue':

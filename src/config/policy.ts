@@ -1,26 +1,17 @@
 import type { Parsed } from './formats.ts';
 import { ACTIONS, type PolicySetting } from './setting.ts';
+import { tablesOf } from './tables.ts';
 
 const WHAT =
-  'tables with uid or gid, whole numbers; queue, a pattern; and allow, a list of ' +
+  'tables with uid or gid, whole numbers or names; queue, a pattern; and allow, a list of ' +
   `${ACTIONS.join(', ')}; or such a list as JSON`;
 
 /** Tables of a file, or one text with the same as JSON. */
 export function parsePolicy(raw: unknown): Parsed<readonly PolicySetting[]> {
-  const tables = typeof raw === 'string' ? fromJson(raw) : raw;
-  const rules = Array.isArray(tables) ? tables.map(readRule) : [undefined];
+  const rules = tablesOf(raw)?.map(readRule) ?? [undefined];
   return rules.every((rule) => rule !== undefined)
     ? { type: 'value', value: rules }
     : { type: 'expected', what: WHAT };
-}
-
-function fromJson(text: string): unknown {
-  if (text === '') return [];
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function readRule(table: unknown): PolicySetting | undefined {
@@ -35,5 +26,8 @@ function readRule(table: unknown): PolicySetting | undefined {
     : undefined;
 }
 
-const isId = (value: unknown): value is number | undefined =>
-  value === undefined || (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0);
+/** Who has a name is looked up at the start. */
+const isId = (value: unknown): value is number | string | undefined =>
+  value === undefined ||
+  (typeof value === 'string' && value !== '') ||
+  (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0);

@@ -1,6 +1,6 @@
 import { ruleTime } from './formats.ts';
 import { type Config, environmentName, type NamedSetting, SETTINGS } from './schema.ts';
-import { type QueueRule, type Setting, unitOf } from './setting.ts';
+import { type QueueRule, type Setting, type TimeoutRule, unitOf } from './setting.ts';
 
 /** The commented default file, `config/datapathd.toml`. */
 export function renderDefaultFile(): string {
@@ -105,17 +105,23 @@ function shownValue({ setting }: NamedSetting, value: unknown): string {
   if (setting.format === 'duration' && typeof value === 'number') return `"${withUnit(value, DURATIONS)}"`;
   if (setting.format === 'size' && typeof value === 'number') return `"${withUnit(value, SIZES)}"`;
   // JSON in a text, as flags and the environment give it.
-  if (setting.format === 'policy-rules' && Array.isArray(value) && value.length > 0) {
+  if (TABLES.includes(setting.format) && Array.isArray(value) && value.length > 0) {
     return tomlValue(JSON.stringify(value));
   }
   if (isRules(setting, value)) {
-    return tomlValue(value.map(({ queue, time }) => `${queue}=${ruleTime(time)}`).join(','));
+    const texts = value.map((rule) =>
+      'queue' in rule ? `${rule.queue}=${ruleTime(rule.time)}` : `${rule.method}=${rule.time}ms`,
+    );
+    return tomlValue(texts.join(','));
   }
   return tomlValue(value);
 }
 
-const isRules = ({ format }: Setting, value: unknown): value is readonly QueueRule[] =>
-  (format === 'listener-rules' || format === 'duration-rules') && Array.isArray(value) && value.length > 0;
+const TABLES: readonly Setting['format'][] = ['policy-rules', 'datapath-rules', 'domain-sockets'];
+const RULES: readonly Setting['format'][] = ['listener-rules', 'duration-rules', 'timeout-rules'];
+
+const isRules = ({ format }: Setting, value: unknown): value is readonly (QueueRule | TimeoutRule)[] =>
+  RULES.includes(format) && Array.isArray(value) && value.length > 0;
 
 const DURATIONS: readonly [string, number][] = [
   ['h', 3_600_000],
@@ -158,6 +164,7 @@ const KINDS = {
   mode: 'octal digits',
   flag: '`true`, `false`',
   domains: 'list of domids and VM uuids',
+  variables: 'list of variables',
   text: 'text',
   path: 'path',
   'path-or-none': 'path or empty',
@@ -165,7 +172,10 @@ const KINDS = {
   'store-path': 'path in xenstore',
   'listener-rules': 'tables with `queue` and `policy`',
   'duration-rules': 'tables with `queue` and `after`',
+  'timeout-rules': 'tables with `method` and `after`',
   'policy-rules': 'tables with `uid`, `gid`, `queue` and `allow`',
+  'datapath-rules': 'tables with `scheme`, `sr`, `domain`, `prefer`, `forbid` and `spread`',
+  'domain-sockets': 'tables with `uuid` and `socket`',
 } as const;
 
 function wrap(text: string, width: number): string[] {

@@ -22,7 +22,7 @@ export interface NamedType {
 
 /** One constructor of an interface's error variant. */
 export interface ErrorDefinition {
-  /** The code in JSON-RPC 2.0: 1–99, one each. */
+  /** The code in JSON-RPC 2.0: 1–99, one each; the envelope's own for what the envelope can say as well. */
   readonly code: number;
   readonly description: string;
   readonly value: TSchema;
@@ -58,13 +58,15 @@ export type Implementation<Methods extends Record<string, MethodDefinition>> = {
 type Eventually<T> = T | Promise<T>;
 
 /** What is answered is not changed any more: a frozen result keeps its bytes from answer to answer. */
-type Immutable<T> = T extends readonly (infer Element)[]
-  ? readonly Immutable<Element>[]
-  : T extends object
-    ? { readonly [Name in keyof T]: Immutable<T[Name]> }
-    : T;
+export type Immutable<T> = T extends object ? { readonly [Name in keyof T]: Immutable<T[Name]> } : T;
 
 /** Gives a definition its exact type. */
 export const defineInterface = <Methods extends Record<string, MethodDefinition>>(
   definition: InterfaceDefinition<Methods>,
 ): InterfaceDefinition<Methods> => definition;
+
+/** The same interface under a longer name: with `SMAPIv3.` the method `SR.ls` is called `SMAPIv3.SR.ls`. */
+export const prefixed = <Methods extends Record<string, MethodDefinition>>(
+  prefix: string,
+  definition: InterfaceDefinition<Methods>,
+): InterfaceDefinition<Methods> => ({ ...definition, name: `${prefix}${definition.name}` });

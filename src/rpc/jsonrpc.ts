@@ -1,7 +1,7 @@
 import { measured, surplus, type Utf8Text } from '../wire/utf8-text.ts';
 import { isStruct, type Struct, type Value } from '../wire/value.ts';
 import { type Answer, type Call, type CallError, type EnvelopeError, internalError } from './call.ts';
-import { describe } from './validate.ts';
+import { describe } from './describe.ts';
 
 /**
  * JSON-RPC's envelopes, 1.0 and 2.0, as values: text is the wire's matter. A message that is marked
@@ -73,7 +73,7 @@ const invalid = (reason: string, version: Version = '1.0', id: Id = null): Reque
 });
 
 /** The codes of JSON-RPC 2.0, section 5.1. An interface's own errors have codes of their own, 1–99. */
-const CODES: Record<EnvelopeError, number> = {
+export const ENVELOPE_CODES: Readonly<Record<EnvelopeError, number>> = {
   parse: -32700,
   'invalid-request': -32600,
   unimplemented: -32601,
@@ -119,4 +119,5 @@ function writeError(version: Version, error: CallError, writeValue: (value: Valu
   );
 }
 
-const codeOf = (error: CallError): number => (error.kind === 'interface' ? error.code : CODES[error.kind]);
+const codeOf = (error: CallError): number =>
+  error.kind === 'interface' ? error.code : ENVELOPE_CODES[error.kind];

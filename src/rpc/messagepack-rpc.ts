@@ -1,9 +1,9 @@
 import { writeMessagePack } from '../wire/messagepack.ts';
 import type { Value } from '../wire/value.ts';
 import { type Answer, internalError, tooLarge } from './call.ts';
+import { describe } from './describe.ts';
 import { keeping } from './encode.ts';
 import type { Service } from './service.ts';
-import { describe } from './validate.ts';
 
 /**
  * MessagePack-RPC's envelopes: `[0, id, method, params]` is answered by `[1, id, error|nil, result|nil]`,

@@ -69,8 +69,13 @@ function reference({ types }: InterfaceDefinition, schema: object): Struct {
   return named === undefined ? plain(schema) : { $ref: `#/components/schemas/${named.name}` };
 }
 
-/** A schema as the JSON that it is, without what TypeBox keeps beside it. */
+/**
+ * A schema as the JSON that it is, without what TypeBox keeps beside it. To JSON a bigint is an integer like any
+ * other.
+ */
 function plain(schema: object): Struct {
-  const value: Value = JSON.parse(JSON.stringify(schema));
+  const withoutBigint = (name: string, inside: unknown): unknown =>
+    name === 'type' && Array.isArray(inside) && inside.includes('bigint') ? 'integer' : inside;
+  const value: Value = JSON.parse(JSON.stringify(schema, withoutBigint));
   return isStruct(value) ? value : {};
 }

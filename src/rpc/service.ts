@@ -1,8 +1,16 @@
 import type { Static, TObject } from 'typebox';
 import { isStruct, type Struct, type Value } from '../wire/value.ts';
 import { type Answer, type Call, internalError, result, unimplemented } from './call.ts';
-import type { CallContext, Implementation, InterfaceDefinition, MethodDefinition } from './interface.ts';
-import { checker, describe } from './validate.ts';
+import { DeclaredError, declaredAnswer } from './declared-error.ts';
+import { describe } from './describe.ts';
+import type {
+  CallContext,
+  ErrorDefinition,
+  Implementation,
+  InterfaceDefinition,
+  MethodDefinition,
+} from './interface.ts';
+import { checker } from './validate.ts';
 
 /** A method as it can be called: its name on the wire and what answers it. Never throws, never rejects. */
 export interface Method {
@@ -35,7 +43,7 @@ export interface ServiceObserver {
   /** Whether `answered` is wanted now: a call costs nothing more when it is not. */
   wanted(): boolean;
   answered(record: CallRecord): void;
-  /** A method threw: a fault of ours, not of the caller. */
+  /** A method threw what its interface does not declare: a fault of ours, not of the caller. */
   threw(method: string, error: unknown): void;
 }
 
@@ -51,20 +59,27 @@ export function implement<Methods extends Record<string, MethodDefinition>>(
     const params: Methods[typeof key]['params'] = method.params;
     for (const spelling of [key, ...method.aliases]) {
       const name = `${definition.name}.${spelling}`;
-      methods.push(bind<typeof params>(name, params, implementation[key], observer));
+      methods.push(bind<typeof params>(name, params, definition.errors, implementation[key], observer));
     }
   }
   return methods;
 }
 
-function bind<Params extends TObject>(
+/**
+ * A method from its schema and the function behind it, which also gets the parameters as they came; `errors` are those that
+ * it may throw as `DeclaredError`s.
+ */
+export function bind<Params extends TObject>(
   name: string,
   schema: Params,
-  run: (params: Static<Params>, context: CallContext) => unknown,
+  errors: Readonly<Record<string, ErrorDefinition>>,
+  run: (params: Static<Params>, context: CallContext, given: Struct) => unknown,
   observer: ServiceObserver,
 ): Method {
   const check = checker(schema, 'params');
   const failed = (error: unknown): Answer => {
+    const declared = error instanceof DeclaredError ? declaredAnswer(errors, error) : undefined;
+    if (declared !== undefined) return declared;
     observer.threw(name, error);
     return internalError('internal', `${name} failed: the daemon's log has the reason`);
   };
@@ -74,7 +89,7 @@ function bind<Params extends TObject>(
       const checked = check(params);
       if (checked.type === 'invalid') return internalError('invalid-params', `${name}: ${checked.reason}`);
       try {
-        const value = run(checked.value, context);
+        const value = run(checked.value, context, params);
         return value instanceof Promise ? value.then(asResult, failed) : asResult(value);
       } catch (error) {
         return failed(error);

@@ -1,6 +1,8 @@
 import Type from 'typebox';
 import { defineInterface, type Implementation } from '../rpc/interface.ts';
 import type { Patience } from '../xenstore/view.ts';
+import { PLUGIN_ERRORS, SMAPIV3_ERRORS } from './errors.ts';
+import { Dbg } from './types.ts';
 
 /**
  * The `Plugin` interface of SMAPIv3: what every implementation must have for xapi to recognise it. Names, members
@@ -28,7 +30,7 @@ const QueryResult = Type.Object({
 
 const Srs = Type.Array(Type.String());
 
-const Dbg = Type.Object({ dbg: Type.String({ description: 'Debug context from the caller' }) });
+const Params = Type.Object({ dbg: Dbg });
 
 export const PluginInterface = defineInterface({
   name: 'Plugin',
@@ -40,16 +42,14 @@ export const PluginInterface = defineInterface({
     { name: 'srs', description: '', schema: Srs },
   ],
   errorType: 'exnt',
-  errors: {
-    Unimplemented: { code: 1, description: 'The method is not implemented here', value: Type.String() },
-  },
+  errors: PLUGIN_ERRORS,
   methods: {
     Query: {
       aliases: ['query'],
       description:
         'Query this implementation and return its properties. This is called by xapi to determine whether it is ' +
         'compatible with xapi and to discover the supported features.',
-      params: Dbg,
+      params: Params,
       result: {
         name: 'unnamed',
         description: 'Properties of this implementation',
@@ -59,7 +59,7 @@ export const PluginInterface = defineInterface({
     ls: {
       aliases: [],
       description: '[ls dbg]: returns a list of attached SRs',
-      params: Dbg,
+      params: Params,
       result: { name: 'srs', description: 'The attached SRs', schema: Srs },
     },
     diagnostics: {
@@ -68,7 +68,7 @@ export const PluginInterface = defineInterface({
         'Returns a printable set of backend diagnostic information. Implementations are encouraged to include any ' +
         'data which will be useful to diagnose problems. Note this data should not include personally-identifiable ' +
         'data as it is intended to be automatically included in bug reports.',
-      params: Dbg,
+      params: Params,
       result: {
         name: 'diagnostics',
         description: 'A string containing loggable human-readable diagnostics information',
@@ -77,6 +77,9 @@ export const PluginInterface = defineInterface({
     },
   },
 });
+
+/** The same, where a plugin's scripts answer: they may fail in more ways. */
+export const VolumePluginInterface: typeof PluginInterface = { ...PluginInterface, errors: SMAPIV3_ERRORS };
 
 /** The little that `Plugin.ls` needs of the view of attached SRs. */
 export interface AttachedSrs {

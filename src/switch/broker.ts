@@ -137,7 +137,7 @@ export class Broker {
       case 'diagnostics':
         return answer({
           type: 'diagnostics',
-          report: diagnosticsOf(this.#queues, this.#started, now),
+          report: diagnosticsOf(this.#queues, this.#started, now, request.view),
         });
       case 'trace':
         return this.#traceFrom(request.from, request.timeout, now);
@@ -170,14 +170,13 @@ export class Broker {
    */
   listen({ token = '' }: BrokerConnection, name: string, wake: () => void): (now: number) => void {
     const unsubscribe = this.#waiting.subscribe({ queues: [name], until: LISTENING, token, wake });
+    this.#listeners.subscribe(name);
     const queue = this.#queues.find(name);
-    if (queue !== undefined) {
-      queue.nextTransfer = LISTENING;
-      this.#listeners.listen(token, [name]);
-    }
+    if (queue !== undefined) queue.nextTransfer = LISTENING;
     return (now) => {
       unsubscribe();
       const left = this.#queues.find(name);
+      this.#listeners.unsubscribe(name, left === undefined ? undefined : now);
       if (left !== undefined) left.nextTransfer = this.#waiting.expected(name) ?? now;
     };
   }
@@ -209,6 +208,11 @@ export class Broker {
 
   apply(operation: Operation): void {
     this.#queues.apply(operation);
+  }
+
+  /** Applies a record's body, if it holds requests alone. */
+  applyRequests(body: Buffer): boolean {
+    return this.#queues.applyRequests(body);
   }
 
   /** Applies what happens now: it is traced, and those who wait for it are woken. */

@@ -5,8 +5,12 @@ import { FROM_THE_START, type In, type Kind, type Message, type MessageId } from
 
 /** The protocol in HTTP as a client of a switch needs it: some of `In` into requests, answers read. */
 
-/** What somebody who serves a queue asks of a switch. */
-export type Asked = In & { readonly type: 'login' | 'create' | 'transfer' | 'send' | 'ack' };
+/** What somebody who serves or calls a queue asks of a switch. */
+export type Asked = In &
+  (
+    | { readonly type: 'login' | 'create' | 'destroy' | 'transfer' | 'send' | 'ack' }
+    | { readonly type: 'list'; readonly alive: true }
+  );
 
 export interface ClientRequest {
   readonly method: 'GET' | 'POST';
@@ -35,6 +39,10 @@ export function writeRequest(asked: Asked): ClientRequest {
       return get('login', asked.token);
     case 'create':
       return get(asked.lifetime, asked.queue);
+    case 'destroy':
+      return get('destroy', asked.queue);
+    case 'list':
+      return get('list', 'alive', asked.prefix);
     case 'ack':
       return get('ack', asked.id.queue, `${asked.id.id}`);
     case 'send':
@@ -82,11 +90,23 @@ export function readDelivery(body: Buffer, queue: string): Delivery {
     : unreadable(`messages: one of them is no message of ${queue}`);
 }
 
-/** Whether the answer to a message that was sent is one: its id, or nothing where its queue is gone. */
-export function isSendAnswer(body: Buffer): boolean {
+/** The answer to a message that was sent: its id, or `gone` where its queue is; nothing: it is no such answer. */
+export function readSent(body: Buffer): MessageId | 'gone' | undefined {
   const value = parseJsonBytes(body, ANSWER_LIMITS);
-  if (!Array.isArray(value)) return false;
-  return value.length === 0 || (value.length === 1 && readId(value[0], utf8) !== undefined);
+  if (!Array.isArray(value) || value.length > 1) return undefined;
+  const [id]: readonly Value[] = value;
+  return id === undefined ? 'gone' : readId(id, utf8);
+}
+
+export const isSendAnswer = (body: Buffer): boolean => readSent(body) !== undefined;
+
+/** The names of queues that a list answers; nothing: it is no such answer. */
+export function readNames(body: Buffer): string[] | undefined {
+  const value = parseJsonBytes(body, ANSWER_LIMITS);
+  if (!Array.isArray(value)) return undefined;
+  const entries: readonly Value[] = value;
+  const names = entries.filter((name) => typeof name === 'string');
+  return names.length === entries.length ? names : undefined;
 }
 
 const unreadable = (reason: string): Delivery => ({ type: 'unreadable', reason });

@@ -1,14 +1,18 @@
+import { Journal, type JournalOptions } from '../journal/journal.ts';
 import { Broker } from './broker.ts';
 import type { FailureAnswer } from './drops.ts';
 import { type HostOptions, keepInMemory, SwitchHost } from './host.ts';
-import { Journal, type JournalOptions } from './journal/journal.ts';
 import type { BrokerLimits } from './limits.ts';
+import type { Operation } from './protocol.ts';
+import { operationCodec } from './record.ts';
 import type { Unattended } from './report.ts';
 
 export interface DurableSwitchOptions {
   readonly limits: BrokerLimits;
   /** Where and how what is accepted is kept; `undefined`: for as long as the process lives. */
-  readonly journal: Omit<JournalOptions, 'apply' | 'snapshot' | 'heldBytes'> | undefined;
+  readonly journal:
+    | Omit<JournalOptions<Operation>, 'codec' | 'apply' | 'applyRecord' | 'snapshot' | 'heldBytes'>
+    | undefined;
   /** A clock, in ms since the epoch. */
   readonly now: () => number;
   readonly shutdown: HostOptions['shutdown'];
@@ -39,7 +43,9 @@ export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch 
       ? undefined
       : new Journal({
           ...journal,
+          codec: operationCodec,
           apply: (operation) => broker.apply(operation),
+          applyRecord: (body) => broker.applyRequests(body),
           snapshot: () => broker.snapshot(),
           heldBytes: () => broker.heldBytes,
         });

@@ -1,41 +1,54 @@
 import type { Kind, Message, MessageId } from './protocol.ts';
 
-/** Memory with the payload of a message, or those of several that follow each other in a queue. */
-export interface Block {
+/** A message that comes in: its payload are so many bytes from `start` on. */
+export interface Arrival extends Pick<Message, 'kind' | 'origin' | 'time'> {
+  readonly id: number;
   readonly bytes: Buffer;
-  /** Bytes of payloads that are still held. */
-  live: number;
-  /** The ids of the messages whose payloads it was given lie between these. */
-  readonly firstId: number;
-  lastId: number;
+  readonly start: number;
+  readonly length: number;
 }
 
-/**
- * A message as it is held, in little memory: there may be millions. What would be an object of its own, its id and
- * its payload, is made when it is asked for.
- */
+/** `fetched`: given to somebody who may be working on it. */
+export type MessageState = 'waiting' | 'fetched' | 'gone';
+
+/** Memory that several messages lie in. */
+export interface Shared {
+  stateAt(at: number): MessageState;
+  setState(at: number, state: MessageState): void;
+}
+
+/** A message as it is held: on its own, or as it is seen in memory that it shares with others of its queue. */
 export class HeldMessage implements Message {
   readonly number: number;
-  /** The same object for all that have the same reply queue. */
-  kind: Kind;
+  readonly kind: Kind;
   readonly origin: string;
   readonly time: number;
   readonly length: number;
-  /** `fetched`: given to somebody who may be working on it. */
-  state: 'waiting' | 'fetched' | 'gone' = 'waiting';
   readonly #queue: string;
-  #block: Block;
-  #at: number;
+  /** The payload, or what it lies in from `#at` on. */
+  readonly #bytes: Buffer;
+  readonly #at: number;
+  readonly #shared: Shared | undefined;
+  #state: MessageState = 'waiting';
 
-  constructor(queue: string, { id, kind, time, payload }: Message, origin: string, block: Block, at: number) {
+  constructor(
+    queue: string,
+    number: number,
+    { kind, origin, time }: Pick<Message, 'kind' | 'origin' | 'time'>,
+    bytes: Buffer,
+    at = 0,
+    length = bytes.length,
+    shared?: Shared,
+  ) {
     this.#queue = queue;
-    this.number = id.id;
+    this.number = number;
     this.kind = kind;
     this.origin = origin;
     this.time = time;
-    this.length = payload.length;
-    this.#block = block;
+    this.length = length;
+    this.#bytes = bytes;
     this.#at = at;
+    this.#shared = shared;
   }
 
   get id(): MessageId {
@@ -43,8 +56,17 @@ export class HeldMessage implements Message {
   }
 
   get payload(): Buffer {
-    const { bytes } = this.#block;
-    return bytes.length === this.length ? bytes : bytes.subarray(this.#at, this.#at + this.length);
+    const { length } = this;
+    return this.#bytes.length === length ? this.#bytes : this.#bytes.subarray(this.#at, this.#at + length);
+  }
+
+  get state(): MessageState {
+    return this.#shared?.stateAt(this.#at) ?? this.#state;
+  }
+
+  set state(state: MessageState) {
+    if (this.#shared === undefined) this.#state = state;
+    else this.#shared.setState(this.#at, state);
   }
 
   toMessage(): Message {
@@ -52,13 +74,28 @@ export class HeldMessage implements Message {
     return { id, payload, kind, origin, time };
   }
 
-  get block(): Block {
-    return this.#block;
+  /** The same on its own, so that what it shares can be freed. */
+  alone(): HeldMessage {
+    const bytes = Buffer.allocUnsafeSlow(this.length);
+    this.payload.copy(bytes);
+    const message = new HeldMessage(this.#queue, this.number, this, bytes);
+    message.state = this.state;
+    return message;
   }
+}
 
-  /** Its payload has been copied there. */
-  moveTo(block: Block, at: number): void {
-    this.#block = block;
-    this.#at = at;
-  }
+/**
+ * Holds a message on its own. A payload that comes from a connection is often a view of a whole packet, many times as large,
+ * which it would keep in memory: it is copied.
+ */
+export function holdAlone(queue: string, arrival: Arrival): HeldMessage {
+  const { id, bytes, start, length } = arrival;
+  return new HeldMessage(queue, id, arrival, ownBytes(bytes.subarray(start, start + length)));
+}
+
+function ownBytes(bytes: Buffer): Buffer {
+  if (bytes.length * 2 >= bytes.buffer.byteLength) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }

@@ -10,6 +10,8 @@ import {
   type MessageId,
   type Out,
   type QueueReport,
+  type ReportedMessage,
+  type ReportView,
   type TraceEvent,
 } from './protocol.ts';
 
@@ -37,16 +39,17 @@ export function readRequest(request: HttpRequest, maxTimeout: number): In | Refu
 }
 
 function readVerb(
-  { method, body }: HttpRequest,
+  { method, target, body }: HttpRequest,
   verb: string,
   args: readonly string[],
   maxTimeout: number,
 ): In | Refusal | undefined {
+  if (method === 'GET' && verb === '' && args.length === 0) return readDiagnostics(target);
   if (method === 'GET') return readGet(verb, args, maxTimeout);
   return method === 'POST' ? readPost(verb, args, body, maxTimeout) : undefined;
 }
 
-/** Splits first and decodes then, so that a name may hold a slash. A query is not looked at. */
+/** Splits first and decodes then, so that a name may hold a slash. A query is looked at for diagnostics alone. */
 function decodeSegments(target: string): string[] | Refusal {
   const [path = ''] = target.split('?', 1);
   const segments = path.split('/');
@@ -58,11 +61,34 @@ function decodeSegments(target: string): string[] | Refusal {
   }
 }
 
+/** The whole report, unless the query narrows it: this is ours, other switches look at no query. */
+function readDiagnostics(target: string): In | Refusal {
+  const query = new URLSearchParams(target.split(/\?(.*)/s)[1]);
+  if (!VIEW_FIELDS.some((field) => query.has(field))) return { type: 'diagnostics' };
+  const twice = VIEW_FIELDS.find((field) => query.getAll(field).length > 1);
+  if (twice !== undefined) return refuse(400, `${twice}: it is there twice`);
+  const [messages, payloadBytes] = [query.get('messages'), query.get('payloads')].map(readMost);
+  if (messages === undefined) return refuse(400, `messages: ${wrongCount(query.get('messages'))}`);
+  if (payloadBytes === undefined) return refuse(400, `payloads: ${wrongCount(query.get('payloads'))}`);
+  const view: ReportView = { queue: query.get('queue') ?? undefined, messages, payloadBytes };
+  return { type: 'diagnostics', view };
+}
+
+const VIEW_FIELDS = ['queue', 'messages', 'payloads'] as const;
+
+/** A number that bounds, or none that does. */
+function readMost(text: string | null): number | undefined {
+  if (text === null) return Number.POSITIVE_INFINITY;
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+const wrongCount = (text: string | null): string =>
+  `expected a whole number, got ${JSON.stringify(text?.slice(0, 40))}`;
+
 function readGet(verb: string, args: readonly string[], maxTimeout: number): In | Refusal | undefined {
   const [first, second] = args;
   switch (args.length) {
     case 0:
-      if (verb === '') return { type: 'diagnostics' };
       return verb === 'trace'
         ? { type: 'trace', from: FROM_THE_START, timeout: Math.min(DEFAULT_TRACE_TIMEOUT_MS, maxTimeout) }
         : undefined;
@@ -233,21 +259,24 @@ function eventText({ number, time, input, queue, output, what, processingTime }:
 }
 
 function queuesText(queues: readonly QueueReport[], started: number): Text {
-  const entries = queues.map(({ name, nextTransfer, messages }) => {
+  const entries = queues.map(({ name, nextTransfer, messages, total }) => {
     const expected =
       nextTransfer === undefined ? '' : `"next_transfer_expected":${nanoseconds(nextTransfer - started)},`;
+    const all = total === undefined ? '' : `"queue_length":${total.messages},"queue_bytes":${total.bytes},`;
     const contents = messages.map((message) => entryText(message, started));
-    return joinTexts([`${JSON.stringify(name)}:{${expected}"queue_contents":`, list(contents), '}']);
+    return joinTexts([`${JSON.stringify(name)}:{${expected}${all}"queue_contents":`, list(contents), '}']);
   });
   return joinTexts(['{', separated(entries), '}']);
 }
 
-const entryText = ({ id, payload, kind, origin, time }: Message, started: number): Text =>
-  joinTexts([
-    `[${idText(id)},{"origin":["Name",${JSON.stringify(origin)}],"time":${nanoseconds(time - started)},"message":`,
-    contentText(payload, kind),
-    '}]',
-  ]);
+function entryText(
+  { id, payload, kind, origin, time, payloadBytes }: ReportedMessage,
+  started: number,
+): Text {
+  const sent = `"origin":["Name",${JSON.stringify(origin)}],"time":${nanoseconds(time - started)}`;
+  const whole = payloadBytes === undefined ? '' : `"payload_bytes":${payloadBytes},`;
+  return joinTexts([`[${idText(id)},{${sent},${whole}"message":`, contentText(payload, kind), '}]']);
+}
 
 const nanoseconds = (ms: number): number => Math.round(ms * 1e6);
 

@@ -5,7 +5,7 @@ import { matchesGlob } from './rules.ts';
 /** What a peer may be allowed to do; all but the last two belong to a queue. */
 export type Action = 'send' | 'receive' | 'create' | 'destroy' | 'observe' | 'shutdown';
 
-/** Allows actions on the queues that a pattern names to the peers of a uid or a gid, or of both. */
+/** Allows actions on the queues that a pattern names to the peers of a uid, of a group, or of both. */
 export interface PolicyRule {
   readonly uid: number | undefined;
   readonly gid: number | undefined;
@@ -29,8 +29,9 @@ export function createPolicy(
 ): (peer: PeerIdentity | undefined) => Guard | undefined {
   return (peer) => {
     if (peer === undefined || peer.uid === ROOT || peer.uid === ownUid) return () => undefined;
+    const gids = [peer.gid, ...peer.groups];
     const own = rules.filter(
-      ({ uid, gid }) => (uid ?? peer.uid) === peer.uid && (gid ?? peer.gid) === peer.gid,
+      ({ uid, gid }) => (uid ?? peer.uid) === peer.uid && (gid === undefined || gids.includes(gid)),
     );
     return own.length === 0 ? undefined : guardOf(peer, own);
   };

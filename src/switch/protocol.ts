@@ -41,7 +41,8 @@ export type In =
   | { readonly type: 'subscribe'; readonly queues: readonly string[] }
   | { readonly type: 'ack'; readonly id: MessageId }
   | { readonly type: 'list'; readonly prefix: string; readonly alive: boolean }
-  | { readonly type: 'diagnostics' }
+  /** Without a view, all that waits is told. */
+  | { readonly type: 'diagnostics'; readonly view?: ReportView }
   | { readonly type: 'trace'; readonly from: number; readonly timeout: number }
   | { readonly type: 'shutdown' };
 
@@ -56,6 +57,16 @@ export type Out =
   | { readonly type: 'diagnostics'; readonly report: Diagnostics }
   | { readonly type: 'events'; readonly events: readonly TraceEvent[] }
   | { readonly type: 'refused'; readonly status: 400 | 403 | 404 | 413 | 503; readonly reason: string };
+
+/** What of the state of the switch is told: a part of it, when all would be much. */
+export interface ReportView {
+  /** This queue alone; `undefined`: every one. */
+  readonly queue: string | undefined;
+  /** The oldest messages of each queue, at most so many. */
+  readonly messages: number;
+  /** Each payload is cut to so many bytes. */
+  readonly payloadBytes: number;
+}
 
 /** The state of the switch, as `GET /` tells it. */
 export interface Diagnostics {
@@ -72,7 +83,14 @@ export interface QueueReport {
   /** When the transfer that asked for it last ends: ms since the epoch. */
   readonly nextTransfer: number | undefined;
   /** Newest first. */
-  readonly messages: readonly Message[];
+  readonly messages: readonly ReportedMessage[];
+  /** All that wait in it, in a report that may have a part of them. */
+  readonly total?: { readonly messages: number; readonly bytes: number };
+}
+
+export interface ReportedMessage extends Message {
+  /** Of the payload before it was cut, in a report where it may be. */
+  readonly payloadBytes?: number;
 }
 
 /** Something that happened to a message. Absent fields are not known of this kind of event. */

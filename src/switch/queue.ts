@@ -1,5 +1,5 @@
-import { type Block, HeldMessage } from './held.ts';
-import { ownBlock, Payloads } from './payloads.ts';
+import { Block, Blocks } from './blocks.ts';
+import { type Arrival, type HeldMessage, holdAlone } from './held.ts';
 import type { Message } from './protocol.ts';
 
 /** The places of acked messages are closed up when there are this many of them, and more than of those that wait. */
@@ -21,17 +21,20 @@ export class Queue {
   #reservedBytes = 0;
   /** Ascending; the place of a message that was acked is empty until there are many. */
   readonly #ids: number[] = [];
-  readonly #messages: (HeldMessage | undefined)[] = [];
+  /** A message that is held alone, or the block that it lies in. */
+  readonly #messages: (HeldMessage | Block | undefined)[] = [];
+  /** Where it lies in its block. */
+  readonly #places: number[] = [];
   #size = 0;
   /** All places before this one are empty. */
   #first = 0;
-  readonly #payloads = new Payloads();
-  #lastOrigin = '';
+  readonly #blocks: Blocks;
 
   constructor(name: string, owner: string | undefined, firstId: number) {
     this.name = name;
     this.owner = owner;
     this.#nextId = firstId;
+    this.#blocks = new Blocks(name);
   }
 
   get size(): number {
@@ -68,31 +71,45 @@ export class Queue {
     this.#nextId = Math.max(this.#nextId, id);
   }
 
-  /** Takes a message in, whose id is above all that are here, and gives what is held of it. */
-  add(message: Message): HeldMessage {
-    const { payload, origin } = message;
-    const { id } = message.id;
-    // Most messages of a queue come from the same few sessions: equal names are to be one text in memory.
-    if (origin !== this.#lastOrigin) this.#lastOrigin = origin;
-    const { block, at } = this.#payloads.keep(id, payload, this.bytes);
-    const held = new HeldMessage(this.name, message, this.#lastOrigin, block, at);
+  /** Takes a message in, whose id is above all that are here. */
+  add({ id, payload, kind, origin, time }: Message): void {
+    this.#add({ id: id.id, kind, origin, time, bytes: payload, start: 0, length: payload.length });
+  }
+
+  /** Takes in messages whose payloads lie in the same bytes. */
+  addAll(bytes: Buffer, arrivals: readonly Arrival[]): void {
+    const kept = this.#blocks.keepAll(bytes, arrivals, this.bytes);
+    for (const arrival of arrivals) {
+      if (kept === undefined) this.#add(arrival);
+      else this.#append(arrival, kept.block, kept.base + arrival.start);
+    }
+  }
+
+  #add(arrival: Arrival): void {
+    const kept = this.#blocks.keep(arrival, this.bytes);
+    if (kept === undefined) this.#append(arrival, holdAlone(this.name, arrival), 0);
+    else this.#append(arrival, kept.block, kept.at);
+  }
+
+  #append({ id, length }: Arrival, held: HeldMessage | Block, place: number): void {
     this.#ids.push(id);
     this.#messages.push(held);
+    this.#places.push(place);
     this.#size += 1;
-    this.bytes += payload.length;
+    this.bytes += length;
     this.countFrom(id + 1);
-    return held;
   }
 
   /** Takes a message out; gives it, unless it is not here. */
   ack(id: number): HeldMessage | undefined {
     const place = this.#placeFrom(id);
-    const message = this.#ids[place] === id ? this.#messages[place] : undefined;
+    const message = this.#ids[place] === id ? this.#messageAt(place) : undefined;
     if (message === undefined) return undefined;
+    const held = this.#messages[place];
     this.#messages[place] = undefined;
     this.#size -= 1;
     this.bytes -= message.length;
-    const sparse = this.#payloads.release(message.block, message.length, this.bytes);
+    const sparse = this.#blocks.release(held instanceof Block ? held : undefined, message.length, this.bytes);
     if (sparse !== undefined) this.#moveOutOf(sparse);
     if (place === this.#first) this.#skipEmpty();
     const acked = this.#ids.length - this.#size;
@@ -102,13 +119,13 @@ export class Queue {
 
   get(id: number): HeldMessage | undefined {
     const place = this.#placeFrom(id);
-    return this.#ids[place] === id ? this.#messages[place] : undefined;
+    return this.#ids[place] === id ? this.#messageAt(place) : undefined;
   }
 
   /** The messages whose id is above the cursor, oldest first. */
   *after(cursor: number): Generator<HeldMessage> {
     for (let at = Math.max(this.#first, this.#placeFrom(cursor + 1)); at < this.#messages.length; at += 1) {
-      const message = this.#messages[at];
+      const message = this.#messageAt(at);
       if (message !== undefined) yield message;
     }
   }
@@ -133,6 +150,11 @@ export class Queue {
     return Array.from(this.messages(), (message) => message.toMessage()).reverse();
   }
 
+  #messageAt(place: number): HeldMessage | undefined {
+    const held = this.#messages[place];
+    return held instanceof Block ? held.message(this.#ids[place] ?? 0, this.#places[place] ?? 0) : held;
+  }
+
   /** The place of the first id that is not below this one. */
   #placeFrom(id: number): number {
     let low = this.#first;
@@ -152,25 +174,24 @@ export class Queue {
   #compact(): void {
     let to = 0;
     for (let at = this.#first; at < this.#ids.length; at += 1) {
-      const message = this.#messages[at];
-      if (message === undefined) continue;
-      this.#ids[to] = message.number;
-      this.#messages[to] = message;
+      const held = this.#messages[at];
+      if (held === undefined) continue;
+      this.#ids[to] = this.#ids[at] ?? 0;
+      this.#messages[to] = held;
+      this.#places[to] = this.#places[at] ?? 0;
       to += 1;
     }
     this.#ids.length = to;
     this.#messages.length = to;
+    this.#places.length = to;
     this.#first = 0;
   }
 
   /** What is left in a block gets memory of its own. */
   #moveOutOf(block: Block): void {
-    for (const message of this.after(block.firstId - 1)) {
-      if (message.number > block.lastId) break;
-      if (message.block !== block) continue;
-      const own = Buffer.allocUnsafeSlow(message.length);
-      message.payload.copy(own);
-      message.moveTo(ownBlock(message.number, own), 0);
+    for (let place = this.#placeFrom(block.firstId); place < this.#ids.length; place += 1) {
+      if ((this.#ids[place] ?? 0) > block.lastId) break;
+      if (this.#messages[place] === block) this.#messages[place] = this.#messageAt(place)?.alone();
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { HeldMessage } from './held.ts';
 import type { MessageId, Operation } from './protocol.ts';
 import { Queue } from './queue.ts';
+import { readRequests } from './request-records.ts';
 import { Unfetched } from './unfetched.ts';
 
 /** What a queue costs beside its messages, and a message beside its payload, in bytes: roughly, as in a snapshot. */
@@ -17,7 +18,7 @@ export class Queues {
   readonly #queues = new Map<string, Queue>();
   /** The transient queues of each session. */
   readonly #owned = new Map<string, Set<string>>();
-  readonly #unfetched = new Unfetched();
+  readonly #unfetched = new Unfetched(({ queue, id }) => this.#queues.get(queue)?.get(id));
   /** Queues whose removal is decided. */
   readonly #doomed = new Set<string>();
   /** Queues whose creation is decided. */
@@ -108,9 +109,9 @@ export class Queues {
         const { message } = operation;
         const queue = this.#queues.get(message.id.queue);
         if (queue === undefined) break;
-        const held = queue.add(message);
-        this.#heldBytes += OVERHEAD_BYTES + held.length;
-        this.#unfetched.add(held);
+        queue.add(message);
+        this.#heldBytes += OVERHEAD_BYTES + message.payload.length;
+        this.#unfetched.add(message.id.queue, message.id.id, message.kind);
         break;
       }
       case 'message-acked':
@@ -120,6 +121,20 @@ export class Queues {
         this.countFrom(operation.next);
         break;
     }
+  }
+
+  /** Applies a record of requests to one queue; false: it is another one. */
+  applyRequests(body: Buffer): boolean {
+    const read = readRequests(body);
+    if (read === undefined) return false;
+    const queue = this.#queues.get(read.queue);
+    if (queue === undefined) return true;
+    queue.addAll(body, read.requests);
+    for (const { id, kind, length } of read.requests) {
+      this.#heldBytes += OVERHEAD_BYTES + length;
+      this.#unfetched.add(queue.name, id, kind);
+    }
+    return true;
   }
 
   /** Every id from now on is this one or higher, in every queue. */
@@ -181,9 +196,9 @@ export class Queues {
   #remove(name: string): void {
     const queue = this.#queues.get(name);
     if (queue === undefined) return;
+    for (const message of queue.messages()) this.#unfetched.remove(message, 'gone');
     this.#queues.delete(name);
     this.#heldBytes -= OVERHEAD_BYTES * (1 + queue.size) + queue.bytes;
-    for (const message of queue.messages()) this.#unfetched.remove(message, 'gone');
     // A cursor of the queue that was must not hide messages of one that gets its name.
     this.#nextId = Math.max(this.#nextId, queue.nextId);
     const { owner } = queue;

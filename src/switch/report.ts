@@ -1,25 +1,43 @@
 import type { Listeners } from './listeners.ts';
-import type { Diagnostics, QueueReport } from './protocol.ts';
+import { firstBytes } from './payload-text.ts';
+import type { Diagnostics, QueueReport, ReportView } from './protocol.ts';
 import type { Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
 import { LISTENING } from './waiting.ts';
 
-/** What waits where, as `GET /` tells it. Times are in ms since the epoch. */
-export function diagnosticsOf(queues: Queues, started: number, now: number): Diagnostics {
-  const sorted = [...queues.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
+/** What waits where, as `GET /` tells it; what a view leaves out costs nothing. Times are in ms since the epoch. */
+export function diagnosticsOf(
+  queues: Queues,
+  started: number,
+  now: number,
+  view: ReportView | undefined,
+): Diagnostics {
+  const shown = [...queues.all()].filter(({ name }) => view?.queue === undefined || name === view.queue);
+  const sorted = shown.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const report = (queue: Queue): QueueReport => ({
+    name: queue.name,
+    nextTransfer: queue.nextTransfer === LISTENING ? now : queue.nextTransfer,
+    ...(view === undefined ? { messages: queue.newestFirst() } : viewOf(queue, view)),
+  });
   return {
     uptime: now - started,
     started,
-    persistent: sorted.filter(({ owner }) => owner === undefined).map((queue) => report(queue, now)),
-    transient: sorted.filter(({ owner }) => owner !== undefined).map((queue) => report(queue, now)),
+    persistent: sorted.filter(({ owner }) => owner === undefined).map(report),
+    transient: sorted.filter(({ owner }) => owner !== undefined).map(report),
   };
 }
 
-const report = (queue: Queue, now: number): QueueReport => ({
-  name: queue.name,
-  nextTransfer: queue.nextTransfer === LISTENING ? now : queue.nextTransfer,
-  messages: queue.newestFirst(),
-});
+function viewOf(
+  queue: Queue,
+  { messages: most, payloadBytes }: ReportView,
+): Pick<QueueReport, 'messages' | 'total'> {
+  const messages = queue.block(Number.NEGATIVE_INFINITY, most).map((held) => {
+    const message = held.toMessage();
+    const { payload } = message;
+    return { ...message, payload: firstBytes(payload, payloadBytes), payloadBytes: payload.length };
+  });
+  return { messages: messages.reverse(), total: { messages: queue.size, bytes: queue.bytes } };
+}
 
 /** A queue with requests that wait though nobody listens. */
 export interface Unattended {

@@ -1,3 +1,4 @@
+import { firstBytes } from './payload-text.ts';
 import type { TraceEvent } from './protocol.ts';
 
 export interface TraceLimits {
@@ -78,22 +79,11 @@ export class Trace {
   #cut(payload: Buffer): Buffer {
     const { tracePayloadBytes } = this.#limits;
     if (payload.length <= tracePayloadBytes) return Buffer.from(payload);
-    return Buffer.concat([payload.subarray(0, characterStart(payload, tracePayloadBytes)), CUT]);
+    return Buffer.concat([firstBytes(payload, tracePayloadBytes), CUT]);
   }
 }
 
 /** Stands at the end of a payload that was cut. */
 const CUT = Buffer.from('…');
-
-/** A character of UTF-8 has at most this many bytes behind its first. */
-const MAX_CONTINUATION_BYTES = 3;
-
-/** The place itself, or just before it, where a character of UTF-8 begins: half a character would spoil the text. */
-function characterStart(bytes: Buffer, place: number): number {
-  for (let at = place; at >= 0 && at >= place - MAX_CONTINUATION_BYTES; at -= 1) {
-    if (((bytes[at] ?? 0) & 0xc0) !== 0x80) return at;
-  }
-  return place;
-}
 
 const payloadBytes = (what: TraceEvent['what']): number => (what.type === 'ack' ? 0 : what.payload.length);

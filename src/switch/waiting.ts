@@ -50,9 +50,10 @@ export class WaitingTransfers {
     for (const { wake } of this.#byQueue.get(queue) ?? []) wake();
   }
 
-  /** The sessions that wait for a queue. */
+  /** The sessions that wait for a queue in a transfer that ends. */
   sessions(queue: string): readonly string[] {
-    return [...(this.#byQueue.get(queue) ?? [])].map(({ token }) => token);
+    const waiting = [...(this.#byQueue.get(queue) ?? [])];
+    return waiting.filter(({ until }) => until !== LISTENING).map(({ token }) => token);
   }
 
   /** When the last of the transfers that wait for the queue ends; `undefined`: none waits for it. */

@@ -52,6 +52,8 @@ export interface PeerIdentity {
   readonly pid: number;
   readonly uid: number;
   readonly gid: number;
+  /** Its further groups; none where the kernel does not tell them. */
+  readonly groups: readonly number[];
 }
 
 /** What a conversation may do to its connection outside of a reply. */

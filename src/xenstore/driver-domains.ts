@@ -15,8 +15,8 @@ export const trustedDomain = (name: string): TrustedDomain =>
     : { type: 'vm', uuid: name.toLowerCase() };
 
 export interface ResolvedDomains {
-  /** The trusted domains that exist, domain 0 first. */
-  readonly domids: readonly number[];
+  /** The trusted domains that exist, domain 0 first, each with the uuid of its VM where that is known. */
+  readonly domains: ReadonlyMap<number, string | undefined>;
   /** The domains whose `vm` was looked at, as one of them may become a trusted one when it is written. */
   readonly looked: readonly number[];
 }
@@ -29,21 +29,34 @@ export async function resolveDomains(
   store: StoreReads,
   trusted: readonly TrustedDomain[],
 ): Promise<ResolvedDomains> {
-  const byDomid = trusted.flatMap((domain) => (domain.type === 'domid' ? [domain.domid] : []));
-  const uuids = new Set(trusted.flatMap((domain) => (domain.type === 'vm' ? [domain.uuid] : [])));
-  const looked = uuids.size === 0 ? [] : await listDomains(store);
-  const vms = await Promise.all(looked.map((domid) => store.readText(vmPath(domid))));
-  const byVm = looked.filter((_, index) => uuids.has(vmUuid(vms[index])));
-  const candidates = [...new Set([...byDomid, ...byVm])].filter((domid) => domid !== DOMAIN_0);
-  const exist = await Promise.all(candidates.map((domid) => store.isDomainIntroduced(domid)));
-  return { domids: [DOMAIN_0, ...candidates.filter((_, index) => exist[index])], looked };
+  const byDomid = new Set([DOMAIN_0]);
+  const uuids = new Set<string>();
+  for (const domain of trusted) {
+    if (domain.type === 'domid') byDomid.add(domain.domid);
+    else uuids.add(domain.uuid);
+  }
+  const looked = [...byDomid.union(new Set(uuids.size === 0 ? [] : await listDomains(store)))];
+  const vms = await Promise.all(looked.map(async (domid) => vmUuid(await store.readText(vmPath(domid)))));
+  const exist = await Promise.all(
+    looked.map((domid, index) => {
+      const isTrusted = byDomid.has(domid) || uuids.has(vms[index] ?? '');
+      return isTrusted && (domid === DOMAIN_0 || store.isDomainIntroduced(domid));
+    }),
+  );
+  const domains = looked.flatMap((domid, index) =>
+    exist[index] === true ? [[domid, vms[index]] as const] : [],
+  );
+  return { domains: new Map(domains), looked };
 }
 
 export const vmPath = (domid: number): string => `/local/domain/${domid}/vm`;
 
-const vmUuid = (vm: string | undefined): string => vm?.replace(/^\/vm\//, '').toLowerCase() ?? '';
+/** The uuid in a domain's `vm`, which is the path of its VM's keys. */
+const vmUuid = (vm: string | undefined): string | undefined =>
+  /^\/vm\/([^/]+)$/.exec(vm ?? '')?.[1]?.toLowerCase();
 
-async function listDomains(store: StoreReads): Promise<number[]> {
+/** The domains that have a home in the store. */
+export async function listDomains(store: StoreReads): Promise<number[]> {
   const names = await listOrNone(store, '/local/domain');
-  return (names ?? []).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  return (names ?? []).filter((name) => /^[0-9]{1,5}$/.test(name)).map(Number);
 }

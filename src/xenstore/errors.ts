@@ -15,3 +15,9 @@ export class XenstoreError extends Error {
 /** Whether what went wrong is this error of the store's. */
 export const isStoreError = (error: unknown, code: string): boolean =>
   error instanceof XenstoreError && error.code === code;
+
+const CONNECTION_ENDED: ReadonlySet<string> = new Set(['ECONNRESET', 'ETIMEDOUT', 'EPROTO']);
+
+/** Whether the store answered, with an error: any other one means that the connection has ended, or a fault of ours. */
+export const isAnswer = (error: unknown): error is XenstoreError =>
+  error instanceof XenstoreError && !CONNECTION_ENDED.has(error.code);

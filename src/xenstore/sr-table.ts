@@ -62,6 +62,11 @@ export class SrTable {
     return this.#entries.get(uuid)?.[0];
   }
 
+  /** The domains that publish an SR, the lowest first. */
+  domainsOf(uuid: string): readonly number[] {
+    return this.#entries.get(uuid)?.map(({ domid }) => domid) ?? [];
+  }
+
   /** How many SRs each domain shows. */
   shownByDomain(): ReadonlyMap<number, number> {
     return new Map(

@@ -1,10 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { type Backend, BackendTable, type KindReport } from './backend-table.ts';
+import { backendTree } from './backend-tree.ts';
 import type { Connection } from './connection.ts';
 import { trustedDomain } from './driver-domains.ts';
+import { Follower } from './follower.ts';
+import { type Life, liveOn } from './lives.ts';
 import type { EventListener } from './requests.ts';
-import { SrFollower } from './sr-follower.ts';
 import { type IgnoredCounts, type SrEntry, SrTable } from './sr-table.ts';
+import { srTree } from './sr-tree.ts';
+import { BACKEND_KINDS, type BackendKind } from './xenbus.ts';
 
 /** How far the view can be believed. Times are ms of the clock that the view was given. */
 export type ViewState =
@@ -21,6 +26,7 @@ export interface ViewReport {
   readonly shownByDomain: ReadonlyMap<number, number>;
   readonly ignored: IgnoredCounts;
   readonly followedDomains: readonly number[];
+  readonly backends: readonly KindReport[];
   readonly events: number;
   readonly synchronisations: number;
   readonly lastTrouble: string | undefined;
@@ -32,6 +38,10 @@ export interface SrViewOptions {
   readonly srPath: string;
   /** Trusted beside domain 0: domids or VM uuids. */
   readonly driverDomains: readonly string[];
+  /** How many backends are followed. */
+  readonly maxBackends: number;
+  /** Bytes in the keys of one. */
+  readonly maxBackendBytes: number;
   readonly logger: Logger;
   readonly now: () => number;
 }
@@ -44,14 +54,26 @@ export interface Patience {
   readonly settleTimeout: number;
 }
 
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 2000;
+/** What is known, of one synchronisation and the changes after it. */
+interface Known {
+  readonly srs: SrTable;
+  readonly backends: BackendTable;
+  /** The domains followed, each with the uuid of its VM where that is known. */
+  readonly domains: () => ReadonlyMap<number, string | undefined>;
+}
+
+const NOTHING_KNOWN: Known = {
+  srs: new SrTable(),
+  backends: new BackendTable(0),
+  domains: () => new Map(),
+};
 
 export const startSrView = (options: SrViewOptions): SrView => new SrView(options);
 
 /**
- * The SRs attached on this host, from xenstore. Answers come from memory; a loss of the store leaves what was last
- * known, marked as stale, until a new connection has been synchronised: everything watched, then everything read.
+ * The SRs attached on this host and the backends of its disks, from xenstore. Answers come from memory; a loss of the
+ * store leaves what was last known, marked as stale, until a new connection has been synchronised: everything watched,
+ * then everything read.
  */
 export class SrView {
   readonly #options: SrViewOptions;
@@ -59,20 +81,23 @@ export class SrView {
   readonly #stopped: Promise<void>;
   readonly #firstFresh = Promise.withResolvers<void>();
   readonly #listeners = new Set<() => void>();
-  #table = new SrTable();
+  #known = NOTHING_KNOWN;
   #state: ViewState = { state: 'connecting' };
   #everFresh = false;
-  #followed: ReadonlySet<number> = new Set();
   #connection: Connection | undefined;
   /** Of the connection that is fresh. */
-  #follower: SrFollower | undefined;
+  #follower: Follower | undefined;
   #events = 0;
   #synchronisations = 0;
   #lastTrouble: string | undefined;
 
   constructor(options: SrViewOptions) {
     this.#options = options;
-    this.#stopped = this.#keep();
+    this.#stopped = liveOn(
+      this.#stopping.signal,
+      () => this.#live(),
+      (reason) => this.#lost(reason),
+    );
   }
 
   get state(): ViewState {
@@ -85,11 +110,46 @@ export class SrView {
 
   /** The uuids of the attached SRs, sorted; a frozen array that is another one only when the uuids are others. */
   uuids(): readonly string[] {
-    return this.#table.uuids();
+    return this.#known.srs.uuids();
   }
 
   get(uuid: string): SrEntry | undefined {
-    return this.#table.get(uuid);
+    return this.#known.srs.get(uuid);
+  }
+
+  /** The domains that publish an SR, the lowest first; none when it is not attached. */
+  domainsOf(sr: string): readonly number[] {
+    return this.#known.srs.domainsOf(sr);
+  }
+
+  /** The uuid of a trusted domain's VM; nothing when the domain is not there, or xenstore does not tell. */
+  vmOf(domid: number): string | undefined {
+    return this.#known.domains().get(domid);
+  }
+
+  /** The trusted domain that a VM is now, the lowest if there are two. */
+  domainOf(vm: string): number | undefined {
+    const domids = [...this.#known.domains()].flatMap(([domid, uuid]) => (uuid === vm ? [domid] : []));
+    return domids.length === 0 ? undefined : Math.min(...domids);
+  }
+
+  /** Whether a trusted domain has a directory for backends of this kind: such were set up there. */
+  hasKind(domid: number, kind: BackendKind): boolean {
+    return this.#known.backends.hasKind(domid, kind);
+  }
+
+  /** How many backends of a kind a trusted domain has. */
+  disks(domid: number, kind: BackendKind): number {
+    return this.#known.backends.count(domid, kind);
+  }
+
+  /** The backends of all trusted domains. */
+  backends(): Iterable<Backend> {
+    return this.#known.backends.all();
+  }
+
+  backend(domid: number, kind: BackendKind, frontendDomid: number, devid: number): Backend | undefined {
+    return this.#known.backends.get(domid, kind, frontendDomid, devid);
   }
 
   /**
@@ -113,9 +173,10 @@ export class SrView {
       view: this.#state,
       everFresh: this.#everFresh,
       shown: this.uuids().length,
-      shownByDomain: this.#table.shownByDomain(),
-      ignored: this.#table.ignored(),
-      followedDomains: [...this.#followed],
+      shownByDomain: this.#known.srs.shownByDomain(),
+      ignored: this.#known.srs.ignored(),
+      followedDomains: [...this.#known.domains().keys()],
+      backends: this.#known.backends.report(),
       events: this.#events,
       synchronisations: this.#synchronisations,
       lastTrouble: this.#lastTrouble,
@@ -129,29 +190,15 @@ export class SrView {
     await this.#stopped;
   }
 
-  async #keep(): Promise<void> {
-    const { signal } = this.#stopping;
-    let wait = FIRST_PAUSE_MS;
-    while (!signal.aborted) {
-      const before = this.#synchronisations;
-      const reason = await this.#live();
-      if (signal.aborted) return;
-      this.#lost(reason);
-      // A store that was reached is expected back at once.
-      if (this.#synchronisations > before) wait = FIRST_PAUSE_MS;
-      await pause(wait, undefined, { signal }).catch(() => {});
-      wait = Math.min(2 * wait, LONGEST_PAUSE_MS);
-    }
-  }
-
-  /** One life: from a connection to its end, whose reason it gives. */
-  async #live(): Promise<string> {
-    let follower: SrFollower | undefined;
+  /** One life: from a connection to its end. */
+  async #live(): Promise<Life> {
+    let follower: Follower | undefined;
+    let reached = false;
     // Events that come before the first reads are covered by these.
     const onEvent: EventListener = (path, token) => {
       this.#events += 1;
       follower?.event(path, token).catch((error: Error) => {
-        // What could not be read leaves the table in doubt: begin anew, unless the connection's end is the reason.
+        // What could not be read leaves the tables in doubt: begin anew, unless the connection's end is the reason.
         this.#lastTrouble = error.message;
         this.#connection?.close();
       });
@@ -160,31 +207,36 @@ export class SrView {
       const connection = await this.#options.connect(onEvent);
       if (this.#stopping.signal.aborted) connection.close();
       this.#connection = connection;
-      const table = new SrTable();
-      follower = this.#follow(connection, table);
+      const { maxBackends } = this.#options;
+      const tables = { srs: new SrTable(), backends: new BackendTable(maxBackends) };
+      const following = this.#follow(connection, tables);
+      follower = following;
       if (!this.#everFresh) this.#state = { state: 'synchronising' };
-      await follower.start();
-      this.#fresh(table, follower);
+      await following.start();
+      reached = true;
+      this.#fresh({ ...tables, domains: () => following.domains }, following);
       const reason = await connection.closed;
-      return reason?.message ?? 'closed';
+      return { reached, reason: reason?.message ?? 'closed' };
     } catch (error) {
       this.#connection?.close();
-      return error instanceof Error ? error.message : String(error);
+      return { reached, reason: error instanceof Error ? error.message : String(error) };
     } finally {
       this.#connection = undefined;
       this.#follower = undefined;
     }
   }
 
-  #follow(connection: Connection, table: SrTable): SrFollower {
-    const { srPath, driverDomains } = this.#options;
-    return new SrFollower({
+  #follow(connection: Connection, { srs, backends }: Pick<Known, 'srs' | 'backends'>): Follower {
+    const { srPath, driverDomains, maxBackendBytes } = this.#options;
+    return new Follower({
       store: connection,
-      table,
-      srPath,
+      trees: [
+        srTree(srs, srPath),
+        ...BACKEND_KINDS.map((kind) => backendTree(backends, kind, maxBackendBytes)),
+      ],
       trusted: driverDomains.map(trustedDomain),
       changed: () => {
-        if (this.#table === table) this.#notify();
+        if (this.#known.srs === srs) this.#notify();
       },
       trouble: (error) => {
         this.#lastTrouble = error.message;
@@ -192,15 +244,15 @@ export class SrView {
     });
   }
 
-  #fresh(table: SrTable, follower: SrFollower): void {
-    this.#table = table;
+  #fresh(known: Known, follower: Follower): void {
+    this.#known = known;
     this.#follower = follower;
-    this.#followed = follower.followedDomains;
     this.#state = { state: 'fresh', since: this.#options.now() };
     this.#everFresh = true;
     this.#synchronisations += 1;
     this.#firstFresh.resolve();
-    this.#options.logger.info({ srs: table.uuids().length }, 'the view of attached SRs is fresh');
+    const srs = known.srs.uuids().length;
+    this.#options.logger.info({ srs }, 'the view of attached SRs is fresh');
     this.#notify();
   }
 

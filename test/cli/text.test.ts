@@ -96,6 +96,7 @@ test('a state with such a payload has the names of its queues', () => {
         name: 'é',
         transient: false,
         nextTransfer: undefined,
+        total: { messages: 1, bytes: 1 },
         messages: [
           {
             id: { queue: 'é', id: 1 },
@@ -103,6 +104,7 @@ test('a state with such a payload has the names of its queues', () => {
             kind: { type: 'response', to: { queue: 'ü', id: 3 } },
             origin: 'anonymous-x',
             age: 7,
+            bytes: 1,
           },
         ],
       },

@@ -167,13 +167,15 @@ test('rules by pattern are arrays of tables, in their order', (t) => {
   const { config } = load(
     t,
     '[[switch.noListener]]\nqueue = "a.*"\npolicy = "fail"\n[[switch.noListener]]\nqueue = "*"\npolicy = "30s"\n' +
-      '[[switch.messageTtl]]\nqueue = "*"\nafter = 60\n',
+      '[[switch.messageTtl]]\nqueue = "*"\nafter = 60\n' +
+      '[[plugins.timeouts]]\nmethod = "Datapath.*"\nafter = "1min"\n',
   );
   assert.deepEqual(config.switch.noListener, [
     { queue: 'a.*', time: 0 },
     { queue: '*', time: 30_000 },
   ]);
   assert.deepEqual(config.switch.messageTtl, [{ queue: '*', time: 60_000 }]);
+  assert.deepEqual(config.plugins.timeouts, [{ method: 'Datapath.*', time: 60_000 }]);
 });
 
 test('a rule with a field too many is refused', (t) => {

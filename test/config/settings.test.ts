@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { environmentName, SETTINGS } from '../../src/config/schema.ts';
-import { type Setting, unitOf } from '../../src/config/setting.ts';
+import { CACHINGS, IMPLEMENTATIONS, type Setting, unitOf } from '../../src/config/setting.ts';
 import {
   loadConfig,
   renderDifferences,
@@ -20,14 +20,15 @@ const SIZE_OR_0 = SIZE.replace('1B', '0B');
 const COUNT = 'a whole number of at least 1';
 const TEXT = 'a text without NUL';
 
-const rules = (field: string, what: string): string =>
-  `tables with queue, a pattern, and ${field}, ${what}, and nothing else; or one text such as some.queue.*=30s`;
+const rules = (field: string, what: string, name = 'queue', example = 'some.queue.*'): string =>
+  `tables with ${name}, a pattern, and ${field}, ${what}, and nothing else; or one text such as ${example}=30s`;
 
 /** For each setting, a wrong value and what is said to be expected. */
 const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>> = {
   'sockets.directory': ['', 'a path'],
   'sockets.mode': ['rw', 'permission bits as a text of octal digits, such as "0600"'],
   'sockets.group': ['a\0', TEXT],
+  'sockets.xapiDirectory': ['a\0', TEXT],
   'sockets.maxConnections': ['0', COUNT],
   'sockets.maxRequestBytes': ['16M', SIZE],
   'sockets.maxHeaderBytes': ['', SIZE],
@@ -37,7 +38,33 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'sockets.maxUnsentBytes': ['1s', SIZE],
   'sockets.requestTimeout': ['0', DURATION],
   'datapath.queue': ['a/b', 'the name of a queue: letters, digits and . _ : -'],
+  'datapath.rules': [
+    'qdisk',
+    'tables with scheme, sr and domain, patterns; prefer and forbid, tables with implementation, driverDomain and caching; and spread, true or false; or such a list as JSON',
+  ],
+  'datapath.driverDomains': [
+    '/run/dd.sock',
+    'tables with uuid, of a VM, and socket, the absolute path of a Unix socket; or such a list as JSON',
+  ],
+  'datapath.driverDomainTimeout': ['0', DURATION],
   'storage.enabled': ['on', 'true or false'],
+  'storage.stateDb': ['a\0', TEXT],
+  'storage.measurementsTimeout': ['0', DURATION],
+  'plugins.root': ['', 'a path'],
+  'plugins.environment': ['PATH,A=B', 'a list, or one text with commas, of names of environment variables'],
+  'plugins.timeout': ['0', DURATION],
+  'plugins.timeouts': ['SR.*=0s', rules('after', 'a duration from 1ms', 'method', 'Volume.*')],
+  'plugins.queryTimeout': ['0', DURATION],
+  'plugins.slowAfter': ['never', DURATION],
+  'plugins.killGrace': ['0', DURATION],
+  'plugins.maxRunning': ['0', COUNT],
+  'plugins.maxRunningPerPlugin': ['all', COUNT],
+  'plugins.maxOutputBytes': ['0', SIZE],
+  'plugins.maxLoggedBytes': ['0', SIZE],
+  'plugins.maxFiles': ['0', COUNT],
+  'plugins.workers': ['0', COUNT],
+  'plugins.settle': ['0', DURATION],
+  'plugins.rescanInterval': ['0', DURATION],
   'switch.mode': ['server', 'one of serve, join, off'],
   'switch.path': ['a\0', TEXT],
   'switch.stateDirectory': ['a\0', TEXT],
@@ -60,8 +87,8 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'switch.deadLetter': ['a\0', TEXT],
   'switch.maxDeadLetters': ['0', COUNT],
   'switch.policy': [
-    '[{"uid":"root","allow":["send"]}]',
-    'tables with uid or gid, whole numbers; queue, a pattern; and allow, a list of send, receive, create, destroy, observe, shutdown; or such a list as JSON',
+    '[{"uid":["root"],"allow":["send"]}]',
+    'tables with uid or gid, whole numbers or names; queue, a pattern; and allow, a list of send, receive, create, destroy, observe, shutdown; or such a list as JSON',
   ],
   'switch.allowShutdown': ['maybe', 'true or false'],
   'switch.traceEntries': ['0', COUNT],
@@ -90,6 +117,8 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
     '5,6,',
     'a list, or one text with commas, of domids from 0 to 32751 and uuids of VMs',
   ],
+  'xenstore.maxBackends': ['many', COUNT],
+  'xenstore.maxBackendBytes': ['8kib', SIZE],
   'log.level': ['loud', 'one of trace, debug, info, warn, error, fatal, silent'],
   'log.format': ['xml', 'one of auto, json, pretty'],
   'log.maxRepeats': ['ten', COUNT],
@@ -192,6 +221,15 @@ const duration = fc.integer({ min: 1, max: 2_073_600_000 }).map((ms) => `${ms}ms
 const rulesText = (rules: readonly (readonly [string, string])[]): string =>
   rules.map(([queue, time]) => `${queue}=${time}`).join(',');
 
+const properties = fc.record(
+  {
+    implementation: fc.subarray([...IMPLEMENTATIONS]),
+    driverDomain: fc.constantFrom('0', ['5', '0a1b2c3d-0000-4000-8000-000000000001']),
+    caching: fc.constantFrom(...CACHINGS),
+  },
+  { requiredKeys: [] },
+);
+
 /** Values that a setting takes, as flags give them. */
 function valuesOf(setting: Setting): fc.Arbitrary<string> {
   switch (setting.format) {
@@ -213,16 +251,28 @@ function valuesOf(setting: Setting): fc.Arbitrary<string> {
         .map((domains) => domains.join(','));
     case 'listener-rules':
       return fc.array(fc.tuple(pattern, fc.oneof(fc.constantFrom('wait', 'fail'), duration))).map(rulesText);
+    case 'timeout-rules':
+      return fc.array(fc.tuple(pattern, duration)).map(rulesText);
+    case 'variables':
+      return fc.array(fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]*$/)).map((names) => names.join(','));
     case 'policy-rules':
       return fc
         .array(
           fc.record({
-            uid: fc.nat(),
+            uid: fc.oneof(fc.nat(), fc.stringMatching(/^[a-z_][a-z0-9_-]*$/)),
             queue: pattern,
             allow: fc.subarray(['send', 'receive', 'observe'], { minLength: 1 }),
           }),
         )
         .map((rules) => JSON.stringify(rules));
+    case 'datapath-rules':
+      return fc
+        .array(fc.record({ scheme: pattern, prefer: properties, forbid: properties, spread: fc.boolean() }))
+        .map((rules) => JSON.stringify(rules));
+    case 'domain-sockets':
+      return fc
+        .uniqueArray(fc.uuid())
+        .map((uuids) => JSON.stringify(uuids.map((uuid) => ({ uuid, socket: `/run/${uuid}.sock` }))));
     case 'duration-rules':
       return fc.array(fc.tuple(pattern, duration)).map(rulesText);
     case 'queue':
@@ -264,6 +314,7 @@ test('the defaults are those of a host', () => {
   assert.equal(sockets.maxConnections, 10_000);
   assert.equal(sockets.maxDepth, 64);
   assert.equal(datapath.queue, 'org.xen.xapi.datapath');
+  assert.deepEqual([datapath.rules, datapath.driverDomains], [[], []]);
   assert.equal(storage.enabled, true);
   assert.equal(config.switch.mode, 'serve');
   assert.equal(config.switch.stateDirectory, '/var/lib/datapathd');

@@ -4,12 +4,19 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import metaSchema from '@open-rpc/meta-schema';
 import { Ajv } from 'ajv';
+import type { InterfaceDefinition } from '../../src/rpc/interface.ts';
+import { DatapathdInterface } from '../../src/storage/daemon-interface.ts';
+import { DataInterface } from '../../src/storage/data.ts';
+import { DatapathInterface } from '../../src/storage/datapath.ts';
+import { PluginInterface } from '../../src/storage/plugin.ts';
 import { exchange } from '../helpers/client.ts';
 import { QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 
-const PAGE = readFileSync(join(import.meta.dirname, '../../docs/interface.md'), 'utf8');
+const docs = join(import.meta.dirname, '../../docs');
+const OVERVIEW = readFileSync(join(docs, 'interface.md'), 'utf8');
+const PAGE = readFileSync(join(docs, 'interfaces/plugin.md'), 'utf8');
 const METHODS = ['Query', 'ls', 'diagnostics'];
 
 /** The examples of the page in one language, in their order. */
@@ -19,6 +26,13 @@ const blocks = (page: string, language: string): string[] =>
 const sectionOf = (method: string): string =>
   PAGE.split('\n## ').find((part) => part.startsWith(`Method: \`${method}\``)) ?? '';
 
+const SERVED: readonly InterfaceDefinition[] = [
+  PluginInterface,
+  DatapathInterface,
+  DataInterface,
+  DatapathdInterface,
+];
+
 test('rpc.discover is an OpenRPC document, as its meta-schema has it, of all methods and spellings', async (t) => {
   const { socket } = await startDaemonProcess(t);
   const { result } = JSON.parse(await exchange(t, socket, '{"method":"rpc.discover","params":[],"id":1}'));
@@ -26,7 +40,11 @@ test('rpc.discover is an OpenRPC document, as its meta-schema has it, of all met
   assert.equal(ajv.validate(metaSchema, result), true, ajv.errorsText());
   assert.deepEqual(
     result.methods.map(({ name }: { name: string }) => name),
-    ['Plugin.Query', 'Plugin.query', 'Plugin.ls', 'Plugin.diagnostics'],
+    SERVED.flatMap(({ name, methods }) =>
+      Object.entries(methods).flatMap(([key, { aliases }]) =>
+        [key, ...aliases].map((each) => `${name}.${each}`),
+      ),
+    ),
   );
 });
 
@@ -38,7 +56,7 @@ for (const method of METHODS) {
     const [json = ''] = blocks(section, 'json');
     const [shell = ''] = blocks(section, 'sh');
     const [python = ''] = blocks(section, 'python');
-    const [preamble = ''] = blocks(PAGE, 'python');
+    const [preamble = ''] = blocks(OVERVIEW, 'python');
 
     const answer = JSON.parse(await exchange(t, daemon.socket, json));
     assert.equal(answer.error, null);

@@ -45,7 +45,8 @@ const socketFiles = ({ directory }: DaemonProcess): string[] =>
 test('the start says where the sockets are and what to type next', async (t) => {
   const daemon = await startDaemonProcess(t);
   const { socket, switchSocket, storeSocket } = daemon;
-  assert.deepEqual(daemon.log[0]?.sockets, [storeSocket, socket, switchSocket]);
+  const { sockets } = await daemon.logged(({ msg }) => msg.endsWith(' serves'));
+  assert.deepEqual(sockets, [storeSocket, socket, switchSocket]);
   const text = await daemon.printed(/socat - UNIX-CONNECT:/);
   for (const path of [socket, switchSocket, storeSocket]) assert.ok(text.includes(`  ${path}\n`), text);
   assert.match(text, /xenstore-write .*\/uuid/);

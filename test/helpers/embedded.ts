@@ -12,6 +12,8 @@ import { CLIENT_OPTIONS } from './xenstored.ts';
 export interface Embedded {
   readonly directory: string;
   readonly socket: string;
+  /** Introduces the domain. */
+  addDomain(domid: number): Promise<void>;
   connect(onEvent?: EventListener): Promise<Connection>;
 }
 
@@ -28,13 +30,19 @@ export async function startEmbedded(t: TestContext, limits: Partial<EmbeddedLimi
   const path = join(directory, 'socket');
   const store = createEmbeddedStore({ ...LIMITS, ...limits });
   await listen(t, (peer) => store.converse(peer), { path, budget: { open: 0, max: 1000 } });
+  const connectClient = async (onEvent: EventListener = () => {}): Promise<Connection> => {
+    const connection = await connect({ ...CLIENT_OPTIONS, path, onEvent });
+    t.after(() => connection.close());
+    return connection;
+  };
   return {
     directory,
     socket: path,
-    connect: async (onEvent = () => {}) => {
-      const connection = await connect({ ...CLIENT_OPTIONS, path, onEvent });
-      t.after(() => connection.close());
-      return connection;
+    addDomain: async (domid) => {
+      const connection = await connectClient();
+      await connection.introduceDomain(domid, 1, 2);
+      connection.close();
     },
+    connect: connectClient,
   };
 }

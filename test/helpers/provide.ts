@@ -11,6 +11,9 @@ const TOOLS = [
   { program: 'setpriv', package: 'util-linux' },
   { program: 'systemd-analyze', package: 'systemd' },
   { program: 'flock', package: 'util-linux' },
+  { program: 'qemu-nbd', package: 'qemu-utils' },
+  { program: 'qemu-io', package: 'qemu-utils' },
+  { program: 'nbdcopy', package: 'libnbd-bin' },
 ] as const;
 
 /** The C library's headers, without which a compiler compiles nothing. */

@@ -65,7 +65,9 @@ for (const page of [
 ]) {
   test(`the links and files that ${page} names are there`, () => {
     const text = readFileSync(join(project, page), 'utf8');
-    const links = [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path = '']) =>
+    // In code, brackets are no links.
+    const prose = text.replaceAll(/^```[\s\S]*?^```/gm, '');
+    const links = [...prose.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(([, path = '']) =>
       join(dirname(page), path),
     );
     const named = [...text.matchAll(/`((?:src|test|docs|config|systemd)\/[A-Za-z0-9_./-]+)`/g)].map(

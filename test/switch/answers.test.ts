@@ -92,6 +92,29 @@ const ANSWERS: readonly (readonly [what: string, out: Out, status: number, body:
       '"message":{"payload":"x","kind":["Request","r"]}}]]},"é":{"queue_contents":[]}},' +
       '"transient_queues":{"r":{"queue_contents":[]}}}',
   ],
+  [
+    'a part of the diagnostics',
+    {
+      type: 'diagnostics',
+      report: {
+        uptime: 12.5,
+        started: STARTED,
+        persistent: [
+          {
+            name: 'q',
+            nextTransfer: undefined,
+            messages: [{ ...message(''), payloadBytes: 9 }],
+            total: { messages: 3, bytes: 20 },
+          },
+        ],
+        transient: [],
+      },
+    },
+    200,
+    '{"start_time":0,"current_time":12500000,"permanent_queues":{"q":{"queue_length":3,"queue_bytes":20,' +
+      '"queue_contents":[[["q",0],{"origin":["Name","alice"],"time":2000000,"payload_bytes":9,' +
+      '"message":{"payload":"","kind":["Request","r"]}}]]}},"transient_queues":{}}',
+  ],
   ['a refusal', { type: 'refused', status: 503, reason: 'too many' }, 503, 'too many'],
 ];
 

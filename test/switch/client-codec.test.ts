@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Asked, isSendAnswer, readDelivery, writeRequest } from '../../src/switch/client-codec.ts';
+import {
+  type Asked,
+  isSendAnswer,
+  readDelivery,
+  readNames,
+  readSent,
+  writeRequest,
+} from '../../src/switch/client-codec.ts';
 import { readRequest, writeResponse } from '../../src/switch/http-codec.ts';
 import type { Kind, Message } from '../../src/switch/protocol.ts';
 import { WireFault } from '../../src/wire/fault.ts';
@@ -40,6 +47,8 @@ const asked: fc.Arbitrary<Asked> = fc.oneof(
     queue: name,
     lifetime: fc.constantFrom('persistent', 'transient'),
   }),
+  record({ type: fc.constant('destroy' as const), queue: name }),
+  record({ type: fc.constant('list' as const), prefix: name, alive: fc.constant(true as const) }),
   record({ type: fc.constant('ack' as const), id: messageId }),
   record({ type: fc.constant('send' as const), queue: name, kind, payload }),
   record({
@@ -113,5 +122,22 @@ for (const [body, isOne] of [
 ] as const) {
   test(`${body || 'nothing'} is ${isOne ? 'an' : 'no'} answer to a message that was sent`, () => {
     assert.equal(isSendAnswer(Buffer.from(body)), isOne);
+  });
+}
+
+test('the answer to a message that was sent has its id, unless its queue has gone', () => {
+  assert.deepEqual(readSent(Buffer.from('[["q",5]]')), { queue: 'q', id: 5 });
+  assert.equal(readSent(Buffer.from('[]')), 'gone');
+});
+
+for (const [body, names] of [
+  ['[]', []],
+  ['["b","a"]', ['b', 'a']],
+  ['["b",5]', undefined],
+  ['{}', undefined],
+  ['', undefined],
+] as const) {
+  test(`${body || 'nothing'} is ${names === undefined ? 'no' : 'a'} list of names`, () => {
+    assert.deepEqual(readNames(Buffer.from(body)), names);
   });
 }

@@ -84,6 +84,63 @@ test('somebody who listens, or works on what it got, is a listener; when it leav
   assert.deepEqual(payloads('replies'), [`third: ${NOBODY}`]);
 });
 
+test('a subscription is a listener for as long as it lasts, also where its session goes on', () => {
+  const { broker, call, payloads, waiting } = world({ noListener: FAIL });
+  const connection = broker.connect();
+  broker.decide(connection, { type: 'login', token: 'server' }, 0);
+  const [end, endOther] = [1, 2].map(() => broker.listen(connection, 'service', () => {}));
+  call('first');
+  end?.(0);
+  call('second');
+  assert.deepEqual(waiting('service'), ['first', 'second']);
+  endOther?.(0);
+  call('third');
+  assert.deepEqual(payloads('replies'), [`third: ${NOBODY}`]);
+});
+
+test('a session that has asked in a transfer listens on when its subscription ends', () => {
+  const { broker, call, waiting } = world({ noListener: FAIL });
+  const connection = broker.connect();
+  broker.decide(connection, { type: 'login', token: 'server' }, 0);
+  broker.decide(connection, transfer('service'), 0);
+  broker.listen(connection, 'service', () => {})(0);
+  call('hello');
+  assert.deepEqual(waiting('service'), ['hello']);
+});
+
+test('a queue that is created anew under a subscription is listened to until that ends, and no longer', () => {
+  const { broker, caller, call, payloads, waiting } = world({ noListener: FAIL });
+  const connection = broker.connect();
+  broker.decide(connection, { type: 'login', token: 'server' }, 0);
+  const end = broker.listen(connection, 'service', () => {});
+  for (const operation of [
+    { type: 'queue-removed', queue: 'service' },
+    { type: 'queue-created', queue: 'service', owner: undefined },
+  ] as const) {
+    broker.carryOut(operation);
+  }
+  call('first');
+  assert.deepEqual(waiting('service'), ['first']);
+  end(0);
+  call('second');
+  assert.deepEqual(payloads('replies'), [`second: ${NOBODY}`]);
+  const alive: In = { type: 'list', prefix: 'serv', alive: true };
+  assert.deepEqual(caller.perform(alive), { type: 'names', names: ['service'] });
+});
+
+test('the time of a request begins when the last subscription ended', () => {
+  const { broker, call, payloads, waiting } = world({ noListener: [{ queue: 'service', time: 5000 }] });
+  const connection = broker.connect();
+  broker.decide(connection, { type: 'login', token: 'server' }, 0);
+  const end = broker.listen(connection, 'service', () => {});
+  call('hello', 0);
+  end(2000);
+  expire(broker, 6999);
+  assert.deepEqual(waiting('service'), ['hello']);
+  expire(broker, 7000);
+  assert.deepEqual(payloads('replies'), [`hello: ${NOBODY}`]);
+});
+
 test('without a rule, and with the policy wait, a request waits', () => {
   for (const noListener of [[], [{ queue: '*', time: Number.POSITIVE_INFINITY }, ...FAIL]]) {
     const { broker, call, payloads, waiting } = world({ noListener });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { readRequest } from '../../src/switch/http-codec.ts';
-import type { In } from '../../src/switch/protocol.ts';
+import type { In, ReportView } from '../../src/switch/protocol.ts';
 
 const MAX_TIMEOUT = 60_000;
 const NOTHING = Buffer.alloc(0);
@@ -25,8 +25,24 @@ const transfer = (fields: Record<string, unknown>) =>
 
 const refused = (status: 400 | 404, reason: string) => ({ type: 'refused', status, reason });
 
+/** What asks for a part of the report; all of what is not named. */
+const narrowed = (view: Partial<ReportView>): In => ({
+  type: 'diagnostics',
+  view: {
+    queue: undefined,
+    messages: Number.POSITIVE_INFINITY,
+    payloadBytes: Number.POSITIVE_INFINITY,
+    ...view,
+  },
+});
+
 const GETS: readonly (readonly [target: string, request: In])[] = [
   ['/', { type: 'diagnostics' }],
+  ['/?', { type: 'diagnostics' }],
+  ['/?others=1&queues=q', { type: 'diagnostics' }],
+  ['/?queue=a%2F%3Fb%25', narrowed({ queue: 'a/?b%' })],
+  ['/?messages=1&payloads=0', narrowed({ messages: 1, payloadBytes: 0 })],
+  ['/?payloads=12', narrowed({ payloadBytes: 12 })],
   ['/login/alice:1', { type: 'login', token: 'alice:1' }],
   ['/login/', { type: 'login', token: '' }],
   ['/login/a%20b', { type: 'login', token: 'a b' }],
@@ -119,6 +135,20 @@ for (const target of ['/login/%', '/login/%4', '/login/%zz', '/login/%ff', '/log
     const reason = `the target holds a percent sign that is no escape of UTF-8: ${target}`;
     assert.deepEqual(read('GET', target), refused(400, reason));
   });
+}
+
+const WRONG_VIEWS: readonly (readonly [query: string, reason: string])[] = [
+  ['messages=all', 'messages: expected a whole number, got "all"'],
+  ['messages=', 'messages: expected a whole number, got ""'],
+  ['payloads=-1', 'payloads: expected a whole number, got "-1"'],
+  ['payloads=1.5', 'payloads: expected a whole number, got "1.5"'],
+  [`payloads=${'9'.repeat(90)}`, `payloads: expected a whole number, got "${'9'.repeat(40)}"`],
+  ['queue=a&queue=b', 'queue: it is there twice'],
+];
+
+for (const [query, reason] of WRONG_VIEWS) {
+  test(`a part of the report by ${query} is refused`, () =>
+    assert.deepEqual(read('GET', `/?${query}`), refused(400, reason)));
 }
 
 const WRONG_IDS = [

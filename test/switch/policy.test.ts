@@ -5,7 +5,7 @@ import type { In } from '../../src/switch/protocol.ts';
 import { connectHttp, startSwitch } from './helpers.ts';
 
 const OWN_UID = 500;
-const peer = (uid: number, gid = uid) => ({ pid: 1, uid, gid });
+const peer = (uid: number, gid = uid, groups: readonly number[] = []) => ({ pid: 1, uid, gid, groups });
 const rule = (rule: Partial<PolicyRule>): PolicyRule => ({
   uid: undefined,
   gid: undefined,
@@ -65,6 +65,12 @@ test('a rule with uid and gid is for peers that have both', () => {
   const both = rule({ uid: 1000, gid: 7, allow: ['send'] });
   assert.deepEqual(allowed([both], peer(1000, 7)), ['login', 'send']);
   assert.deepEqual(allowed([both], peer(1000, 8)), []);
+});
+
+test('a rule with gid is for peers of which it is any group', () => {
+  const group = rule({ gid: 7, allow: ['send'] });
+  assert.deepEqual(allowed([group], peer(1000, 1000, [5, 7])), ['login', 'send']);
+  assert.deepEqual(allowed([group], peer(1000, 1000, [5])), []);
 });
 
 test('a transfer over several queues needs a rule for each', () => {

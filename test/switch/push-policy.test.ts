@@ -5,7 +5,7 @@ import { startSwitch } from './helpers.ts';
 import { connectRaw } from './push-helpers.ts';
 
 const OWN_UID = 500;
-const identity = { pid: 1, uid: 1000, gid: 1000 };
+const identity = { pid: 1, uid: 1000, gid: 1000, groups: [] };
 
 test('a MessagePack client that may not connect is told so, and closed', async (t) => {
   const { path } = await startSwitch(t, {}, { policy: createPolicy([], OWN_UID), identity });

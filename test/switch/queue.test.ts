@@ -49,6 +49,22 @@ test('whatever is acked of a long queue, and in whatever order, the rest stays a
   );
 });
 
+test('messages of a long queue keep who sent them, when, and what they answer', () => {
+  const queue = new Queue('q', undefined, 0);
+  const messages = Array.from({ length: MANY }, (_, id): Message => {
+    const kinds = [
+      { type: 'request', replyTo: `r${id % 20}` },
+      { type: 'response', to: { queue: 'p', id: id * 7 } },
+    ] as const;
+    return { ...message(id), kind: kinds[id % 2] ?? kinds[0], origin: `client ${id % 30}`, time: id / 3 };
+  });
+  for (const each of messages) queue.add(each);
+  assert.deepEqual(
+    Array.from(queue.messages(), (each) => each.toMessage()),
+    messages,
+  );
+});
+
 test('the last messages of a queue that was long keep no more memory than their own bytes', () => {
   const queue = longQueue();
   for (let id = 0; id < MANY; id += 1) if (id % 100 > 0) queue.ack(id);

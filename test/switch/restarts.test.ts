@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { decodeRecord, encodeRecord } from '../../src/journal/record.ts';
 import { Broker, type Decision } from '../../src/switch/broker.ts';
-import { decodeRecord, encodeRecord } from '../../src/switch/journal/record.ts';
 import type { Operation } from '../../src/switch/protocol.ts';
+import { operationCodec } from '../../src/switch/record.ts';
 import { expire, type Outcome, outcome } from './ask.ts';
 import { LIMITS } from './helpers.ts';
 import { Model } from './model.ts';
@@ -27,11 +28,12 @@ function runWithRestarts(sequences: readonly (readonly Step[])[], compacted: boo
   const outcomes: Outcome[] = [];
   for (const [life, sequence] of sequences.entries()) {
     const broker = new Broker(WAITING, 0);
-    for (const record of records) for (const operation of decodeRecord(record)) broker.apply(operation);
+    for (const record of records)
+      for (const operation of decodeRecord(operationCodec, record)) broker.apply(operation);
     if (life > 0) broker.open(life * MS_A_LIFE);
-    if (compacted) records = [encodeRecord([...broker.snapshot()])[1]];
+    if (compacted) records = [encodeRecord(operationCodec, [...broker.snapshot()])[1]];
     const keep = (operations: readonly Operation[]): void => {
-      if (operations.length > 0) records.push(encodeRecord(operations)[1]);
+      if (operations.length > 0) records.push(encodeRecord(operationCodec, operations)[1]);
     };
     const connections = CONNECTIONS.map(() => broker.connect());
     for (const { connection: index, request } of sequence) {

@@ -39,7 +39,10 @@ const FORMS = [
   `GET /ack/${NAME}/[0-9]+`,
   `POST /response/${NAME}/${NAME}/[0-9]+`,
   'POST /transfer',
+  ...['GET /', `GET /\\?(?:[a-z]+=${NAME}&?)+`, 'GET /trace/-?[0-9]+/[0-9]+'],
 ].map((form) => new RegExp(`^${form}$`));
+/** What may be asked without a session. A query is of ours: others don't look at it. */
+const OBSERVES = /^GET \/(?:\?.*|trace\/.*)?$/;
 const TRANSFER = /^\{(?:"from":"[0-9]+",)?"timeout":[0-9]+\.[0-9],"queues":\["(?:[^"\\]|\\.)+"\]\}$/;
 
 export const message = (queue: string, id: number, payload: string, replyTo = 'replies'): string =>
@@ -135,7 +138,7 @@ function readRequests(
       received = received.subarray(bodyEnd);
       const line = wrongForm(head, length, body) ?? head.slice(0, head.indexOf(' HTTP/'));
       loggedIn ||= line.startsWith('GET /login/');
-      if (!loggedIn) wrong(`without login: ${line}`);
+      if (!loggedIn && !OBSERVES.test(line)) wrong(`without login: ${line}`);
       if (line.startsWith('wrong form')) wrong(line);
       came({
         connection,

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { pino } from 'pino';
-import { type Connection, connect } from '../../src/xenstore/connection.ts';
-import type { EventListener } from '../../src/xenstore/requests.ts';
-import { type SrView, startSrView } from '../../src/xenstore/view.ts';
+import type { Connection } from '../../src/xenstore/connection.ts';
+import type { SrView } from '../../src/xenstore/view.ts';
 import { startEmbedded } from '../helpers/embedded.ts';
-import { CLIENT_OPTIONS, KINDS, startXenstored, type Xenstored } from '../helpers/xenstored.ts';
+import { PATIENCE, recording, SR_PATH, STORES, startView, until } from '../helpers/view.ts';
+import { KINDS, startXenstored, type Xenstored } from '../helpers/xenstored.ts';
 
 /** The view on real stores: what is in xenstore is what is shown, whatever happened on the way. */
 
-const SR_PATH = 'xapi/storage/sr';
 const PLUGIN = 'org.xen.xapi.storage.mine';
 const uuidOf = (number: number): string => `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
 const rootOf = (domid: number): string => `/local/domain/${domid}/${SR_PATH}`;
@@ -19,59 +17,11 @@ async function attach(client: Connection, uuid: string, domid = 0): Promise<void
   await client.write(`${rootOf(domid)}/${uuid}/plugin`, PLUGIN);
 }
 
-const PATIENCE = { startTimeout: 600_000, settleTimeout: 600_000 };
-
-interface ViewOptions {
-  readonly driverDomains?: readonly string[];
-  readonly requestTimeout?: number;
-  /** Sees the connection before the view does. */
-  readonly wrap?: (connection: Connection) => Connection;
-}
-
-function startView(t: TestContext, socket: string, options: ViewOptions = {}): SrView {
-  const {
-    driverDomains = [],
-    requestTimeout = CLIENT_OPTIONS.requestTimeout,
-    wrap = (connection) => connection,
-  } = options;
-  const view = startSrView({
-    connect: async (onEvent: EventListener) =>
-      wrap(await connect({ ...CLIENT_OPTIONS, requestTimeout, path: socket, onEvent })),
-    srPath: SR_PATH,
-    driverDomains,
-    logger: pino({ level: 'silent' }),
-    now: () => Date.now(),
-  });
-  t.after(() => view.stop());
-  return view;
-}
-
 /** Settles when the view shows exactly these. */
 async function shows(view: SrView, uuids: readonly string[]): Promise<void> {
   const wanted = [...uuids].sort().join();
   await until(view, () => view.uuids().join() === wanted);
 }
-
-/** Settles when the condition holds; it is looked at after every change of the view. */
-function until(view: SrView, condition: () => boolean): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const look = (): void => {
-    if (!condition()) return;
-    off();
-    clearInterval(again);
-    resolve();
-  };
-  const off = view.onChange(look);
-  // States that are no change of what is shown are looked for, too.
-  const again = setInterval(look, 10);
-  look();
-  return promise;
-}
-
-const STORES = [
-  ...KINDS.map((kind) => ({ name: kind, start: (t: TestContext) => startXenstored(t, kind) })),
-  { name: 'embedded', start: (t: TestContext) => startEmbedded(t) },
-];
 
 for (const { name, start } of STORES) {
   test(`${name} - an SR that is there at the start is shown, one that comes later too, and one that goes no more`, async (t) => {
@@ -219,21 +169,10 @@ for (const kind of KINDS) {
 
   on('the entries of a domain that is not trusted are not even read', async (t, store, client) => {
     const asked: string[] = [];
-    const recording = (connection: Connection): Connection =>
-      new Proxy(connection, {
-        get: (target, property) => {
-          const method: unknown = Reflect.get(target, property, target);
-          if (typeof method !== 'function') return method;
-          return (...words: unknown[]) => {
-            asked.push(String(words[0]));
-            return method.apply(target, words);
-          };
-        },
-      });
     await attach(client, uuidOf(1));
     await attach(client, uuidOf(2), 8);
     await store.addDomain(8);
-    const view = startView(t, store.socket, { driverDomains: ['7'], wrap: recording });
+    const view = startView(t, store.socket, { driverDomains: ['7'], wrap: recording(asked) });
     await shows(view, [uuidOf(1)]);
     await attach(client, uuidOf(3), 8);
     await attach(client, uuidOf(4));
@@ -340,6 +279,42 @@ test('a change that the store has told of is waited for, and in what is shown th
   letGo();
   await settled;
   assert.deepEqual(view.uuids(), [uuidOf(1), uuidOf(2)]);
+});
+
+test('a change is waited for no longer than it takes to read it, however many come after it', async (t) => {
+  const store = await startEmbedded(t);
+  const client = await store.connect();
+  await attach(client, uuidOf(0));
+  const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+  let held: Promise<void> | undefined;
+  const view = startView(t, store.socket, {
+    wrap: (connection) => {
+      const readText = connection.readText.bind(connection);
+      connection.readText = async (...read) => {
+        await held;
+        return readText(...read);
+      };
+      return connection;
+    },
+  });
+  await view.settled(PATIENCE);
+  const change = async (number: number): Promise<void> => {
+    const { events } = view.report();
+    await attach(client, uuidOf(number));
+    await until(view, () => view.report().events === events + 2);
+  };
+  held = gates[0]?.promise;
+  await change(1);
+  await change(2);
+  const settled = view.settled(PATIENCE);
+  held = gates[1]?.promise;
+  gates[0]?.resolve();
+  await shows(view, [uuidOf(0), uuidOf(1)]);
+  await change(3);
+  held = gates[2]?.promise;
+  gates[1]?.resolve();
+  await settled;
+  assert.deepEqual(view.uuids(), [uuidOf(0), uuidOf(1), uuidOf(2)]);
 });
 
 test('a change that can not be read is waited for as long as it is told', async (t) => {

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
-import { type Entry, type QueueState, readSent, readState } from '../answers.ts';
+import { type Entry, type QueueState, readSent } from '../answers.ts';
+import { askState, type StateView } from '../ask-state.ts';
 import { asMessageNumber, asText, defineCommand, queueArgument } from '../command.ts';
 import type { SwitchConnection } from '../connection.ts';
 import { type Context, request, sessionName, withConnection } from '../context.ts';
@@ -10,7 +11,16 @@ import { cut, harmless, payloadLine, plural, size, span, table } from '../text.t
 
 /** Commands about what waits in one queue. */
 
+/** In characters. */
 const LONGEST_PAYLOAD = 60;
+
+/** The longest character of UTF-8, in bytes. */
+const CHARACTER_BYTES = 4;
+
+/** Payloads with a character more than is shown of them: it tells that there is more. */
+const CUT: StateView = { payloads: CHARACTER_BYTES * (LONGEST_PAYLOAD + 1) };
+
+const WITHOUT_PAYLOADS: StateView = { payloads: 0 };
 
 export const queueShowCommand = defineCommand({
   name: 'queue show',
@@ -23,7 +33,7 @@ export const queueShowCommand = defineCommand({
   options: {},
   run: ({ queue }, context) =>
     withConnection(context, undefined, async (connection) => {
-      const state = await stateOf(connection, queue);
+      const state = await stateOf(connection, queue, context.json || context.verbose ? {} : CUT);
       const entries = oldestFirst(state);
       if (context.json) {
         const messages = entries.map(entryJson);
@@ -40,13 +50,13 @@ export const queueShowCommand = defineCommand({
 
 function messageTable(entries: readonly Entry[], verbose: boolean): string {
   if (entries.length === 0) return 'no messages wait\n';
-  const rows = entries.map(({ id, kind, origin, age, payload }) => [
+  const rows = entries.map(({ id, kind, origin, age, bytes, payload }) => [
     `${id.id}`,
     kind.type,
     harmless(origin),
     harmless(kind.type === 'request' ? kind.replyTo : idText(kind.to)),
     span(age / 1e6),
-    size(payload.length),
+    size(bytes),
     verbose ? payloadLine(payload) : cut(payloadLine(payload), LONGEST_PAYLOAD),
   ]);
   return table([['ID', 'KIND', 'SENDER', 'REPLY TO/ANSWERS', 'AGE', 'SIZE', 'PAYLOAD'], ...rows], [0, 4, 5]);
@@ -62,7 +72,7 @@ export const queuePurgeCommand = defineCommand({
   options: { yes: { doc: 'do not ask' } },
   run: ({ queue, yes }, context) =>
     withConnection(context, sessionName(), async (connection) => {
-      const { messages } = await stateOf(connection, queue);
+      const { messages } = await stateOf(connection, queue, WITHOUT_PAYLOADS);
       const question = `Acknowledge ${plural(messages.length, 'message')} of ${harmless(queue)}? [y/N] `;
       if (!yes && messages.length > 0 && !(await confirmed(question))) {
         throw new Failure('failed', 'nothing was purged');
@@ -112,7 +122,7 @@ async function requeue(
   to: string,
   context: Context,
 ): Promise<void> {
-  const { messages } = await stateOf(connection, queue);
+  const { messages } = await stateOf(connection, queue, {});
   const entry = messages.find((message) => message.id.id === id);
   if (entry === undefined) {
     throw new Failure('failed', `no message ${id} waits in ${queue}: datapathctl queue show tells which do`);
@@ -135,8 +145,8 @@ async function ack(connection: SwitchConnection, { queue, id }: Entry['id']): Pr
   await request(connection, 'GET', `/ack/${encodeURIComponent(queue)}/${id}`);
 }
 
-async function stateOf(connection: SwitchConnection, name: string): Promise<QueueState> {
-  const { queues } = readState(await request(connection, 'GET', '/'));
+async function stateOf(connection: SwitchConnection, name: string, view: StateView): Promise<QueueState> {
+  const { queues } = await askState(connection, { ...view, queue: name });
   const found = queues.find((queue) => queue.name === name);
   if (found === undefined) throw noSuchQueue(name);
   return found;

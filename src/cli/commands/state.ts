@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, loadConfig } from '../../config.ts';
+import { JournalError } from '../../journal/replay.ts';
 import { lockFile } from '../../posix.ts';
-import { backUp, type Copied, restore, STATE_LOCK_FILE } from '../../switch/journal/backup.ts';
-import { JournalError } from '../../switch/journal/replay.ts';
+import { backUpMessages, type CopiedMessages, restoreMessages, STATE_LOCK_FILE } from '../../switch/state.ts';
 import { asText, defineCommand } from '../command.ts';
 import { Failure } from '../exit.ts';
 import { plural, size } from '../text.ts';
@@ -36,7 +36,7 @@ export const stateBackupCommand = defineCommand({
   arguments: { folder: { doc: 'the folder to make', read: asText, completion: 'file' } },
   options: OPTIONS,
   run: async ({ folder, state, config }, context) => {
-    const copied = said(() => backUp(stateDirectory(state, config), folder));
+    const copied = said(() => backUpMessages(stateDirectory(state, config), folder));
     await context.print(`${folder}: ${summary(copied)}\n`);
   },
 });
@@ -56,7 +56,7 @@ export const stateRestoreCommand = defineCommand({
       throw new Failure('failed', `datapathd runs on ${directory}, with the pid ${lock.note}: stop it first`);
     }
     try {
-      const { aside, ...copied } = said(() => restore(directory, folder));
+      const { aside, ...copied } = said(() => restoreMessages(directory, folder));
       const before = aside === undefined ? '' : `; what was there is in ${aside}`;
       await context.print(`${directory}: ${summary(copied)}${before}\n`);
     } finally {
@@ -65,7 +65,7 @@ export const stateRestoreCommand = defineCommand({
   },
 });
 
-const summary = ({ files, bytes, messages }: Copied): string =>
+const summary = ({ files, bytes, messages }: CopiedMessages): string =>
   `${plural(messages, 'message')} in ${plural(files, 'file')}, ${size(bytes)}`;
 
 /** Does it; what is wrong becomes the one line that this ends with. */

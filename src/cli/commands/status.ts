@@ -1,6 +1,7 @@
-import { type QueueState, readState, type SwitchState } from '../answers.ts';
+import type { QueueState, SwitchState } from '../answers.ts';
+import { askState, type StateView } from '../ask-state.ts';
 import { defineCommand } from '../command.ts';
-import { request, withConnection } from '../context.ts';
+import { withConnection } from '../context.ts';
 import { type Listener, listenerOf } from '../listener.ts';
 import { harmless, plural, size, span } from '../text.ts';
 
@@ -15,10 +16,13 @@ export const statusCommand = defineCommand({
   run: (_given, context) =>
     withConnection(context, undefined, async (connection) => {
       const path = context.path();
-      const status = statusOf(readState(await request(connection, 'GET', '/')));
+      const status = statusOf(await askState(connection, OLDEST));
       return context.json ? context.printJson({ path, ...status }) : context.print(render(path, status));
     }),
 });
+
+/** The oldest message of each queue, without its payload. */
+const OLDEST: StateView = { messages: 1, payloads: 0 };
 
 interface Status {
   readonly uptimeSeconds: number;
@@ -51,7 +55,7 @@ function statusOf({ uptime, queues }: SwitchState): Status {
   const permanent = queues.filter(({ transient }) => !transient);
   const countOf = (type: Listener['type']): number =>
     permanent.filter((queue) => listenerOf(queue).type === type).length;
-  const entries = queues.flatMap(({ messages }) => messages);
+  const waiting = queues.map(({ total }) => total);
   return {
     uptimeSeconds: uptime / 1e9,
     queues: {
@@ -62,14 +66,14 @@ function statusOf({ uptime, queues }: SwitchState): Status {
       gone: countOf('gone'),
     },
     waiting: {
-      messages: entries.length,
-      bytes: entries.reduce((bytes, { payload }) => bytes + payload.length, 0),
+      messages: waiting.reduce((sum, { messages }) => sum + messages, 0),
+      bytes: waiting.reduce((sum, { bytes }) => sum + bytes, 0),
       oldest: oldestOf(queues),
     },
     trouble: permanent
       .map((queue) => ({
         queue: queue.name,
-        messages: queue.messages.length,
+        messages: queue.total.messages,
         listener: listenerOf(queue).type,
       }))
       .filter(({ messages, listener }) => messages > 0 && listener !== 'listening'),

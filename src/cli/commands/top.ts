@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { readEvents, readState, type SwitchState, type TraceEvent } from '../answers.ts';
+import { readEvents, type SwitchState, type TraceEvent } from '../answers.ts';
+import { askState, type StateView } from '../ask-state.ts';
 import { asCount, asSeconds, defineCommand } from '../command.ts';
 import type { SwitchConnection } from '../connection.ts';
 import { request, withConnection } from '../context.ts';
@@ -32,7 +33,7 @@ export const topCommand = defineCommand({
       for (let shown = 0; shown < tables; shown += 1) {
         await pause(Math.max(interval * 1000, REST * took));
         const asked = performance.now();
-        const state = await request(connection, 'GET', '/').then(readState);
+        const state = await askState(connection, OLDEST);
         events = await eventsFrom(connection, from);
         const now = performance.now();
         took = now - asked;
@@ -46,9 +47,12 @@ export const topCommand = defineCommand({
     }),
 });
 
+/** The oldest message of each queue, without its payload. */
+const OLDEST: StateView = { messages: 1, payloads: 0 };
+
 /**
- * The switch tells all messages that wait with their payloads. Where there are so many that this takes long, it is asked
- * less often, so that it spends a small part of its time on it.
+ * A switch that is not ours tells all messages that wait with their payloads. Where there are so many that this takes long,
+ * it is asked less often, so that it spends a small part of its time on it.
  */
 const REST = 20;
 
@@ -81,7 +85,7 @@ function pictureOf(
     events: (events.at(-1)?.number ?? from - 1) + 1 - from,
     lost: (events[0]?.number ?? from) - from,
     seconds,
-    waiting: queues.reduce((sum, { messages }) => sum + messages.length, 0),
+    waiting: queues.reduce((sum, { total }) => sum + total.messages, 0),
     rows: topRows(queues, events, seconds),
   };
 }
@@ -97,7 +101,7 @@ const asJson = ({ uptime, events, lost, seconds, waiting, rows }: Picture): obje
   queues: rows.map(({ queue, oldest, rates }) => ({
     name: queue.name,
     transient: queue.transient,
-    depth: queue.messages.length,
+    depth: queue.total.messages,
     oldestSeconds: oldest === undefined ? undefined : oldest / 1e9,
     inPerSecond: rates.sent,
     ackedPerSecond: rates.acked,
@@ -126,7 +130,7 @@ function cells({ queue, oldest, rates }: TopRow): string[] {
   const { sent, acked }: Rates = rates;
   return [
     harmless(queue.name),
-    `${queue.messages.length}`,
+    `${queue.total.messages}`,
     oldest === undefined ? '-' : span(oldest / 1e6),
     perSecond(sent),
     perSecond(acked),

@@ -47,9 +47,10 @@ ${nested.map((group) => `            ${group.first}) ${functionName(group.first)
 
 const specs = (command: Command): string[] => [
   ...optionsOf(command).flatMap(optionSpecs),
-  ...Object.entries(command.arguments).map(([name, { optional, completion }], index) =>
-    single(`${index + 1}${optional === true ? '::' : ':'}${name}:${action(completion)}`),
-  ),
+  ...Object.entries(command.arguments).map(([name, { optional, many, completion }], index) => {
+    const place = many === true ? '*' : index + 1;
+    return single(`${place}${optional === true ? '::' : ':'}${name}:${action(completion)}`);
+  }),
 ];
 
 function optionSpecs({ flag, short, doc, value, completion }: OptionWords): string[] {

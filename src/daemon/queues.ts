@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { type Config, resolveSwitchPath } from '../config.ts';
+import type { Reporter } from '../reporter.ts';
+import { jsonAnswers, type RpcLimits, unreadable } from '../rpc/answer.ts';
+import { keeping } from '../rpc/encode.ts';
+import { createRpcFront } from '../rpc/front.ts';
+import type { Service } from '../rpc/service.ts';
+import type { Sockets } from '../sockets.ts';
+import { USUAL_TIMEOUTS } from '../switch/foreign-session.ts';
+import type { SwitchHost } from '../switch/host.ts';
+import { type JoinedQueue, joinSwitch } from '../switch/join.ts';
+import { type QueueService, type QueueServiceOptions, serveQueue } from '../switch/service.ts';
+import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
+import { refusedOn } from './refused.ts';
+
+/** A queue that is served. */
+export interface Served {
+  /** Takes no more calls; settles when those under way are answered. */
+  stop(): Promise<void>;
+}
+
+export interface QueuesOptions {
+  readonly config: Config;
+  readonly sockets: Sockets;
+  readonly report: Reporter;
+  /** The switch, when it is in this process. */
+  readonly host: SwitchHost | undefined;
+  readonly now: () => number;
+}
+
+/** Requests on a queue that are answered at the same time. */
+const MAX_CONCURRENT = 256;
+
+/** The queues that the daemon serves: each is a socket of its name, and a queue of the switch. */
+export class Queues {
+  readonly #options: QueuesOptions;
+  readonly #services = new Set<Service>();
+  readonly #joined = new Set<JoinedQueue>();
+
+  constructor(options: QueuesOptions) {
+    this.#options = options;
+  }
+
+  get services(): Service[] {
+    return [...this.#services];
+  }
+
+  /** Those that are served on a switch in another process. */
+  get joined(): JoinedQueue[] {
+    return [...this.#joined];
+  }
+
+  async serve(service: Service): Promise<Served> {
+    const { config, sockets, report } = this.#options;
+    const path = join(config.sockets.directory, service.queue);
+    const front = createRpcFront(service, this.#limits(), refusedOn(report, path));
+    const socket = await sockets.listen(path, front, (reason) => `${unreadable(reason)}\n`);
+    const onSwitch = this.#onSwitch(service);
+    this.#services.add(service);
+    return {
+      stop: async () => {
+        socket.stopListening();
+        socket.finish();
+        await Promise.all([onSwitch?.stop(), socket.drained]);
+        sockets.forget(socket);
+        this.#services.delete(service);
+      },
+    };
+  }
+
+  #onSwitch(service: Service): QueueService | undefined {
+    const { config, host } = this.#options;
+    if (host !== undefined) return serveQueue({ host, ...this.#answering(service) });
+    return config.switch.mode === 'join' ? this.#join(service) : undefined;
+  }
+
+  #join(service: Service): QueueService {
+    const { config, report, now } = this.#options;
+    const path = resolveSwitchPath(config);
+    const limit = { maxAnswerBytes: config.switch.maxQueueBytes, answerSetting: 'switch.maxQueueBytes' };
+    const { queue } = service;
+    const tell = (level: 'info' | 'warn', what: string, text: string): void =>
+      report(level, `${queue} ${what}`, { queue, socket: path }, text);
+    const observer = {
+      joined: () => tell('info', 'joined', `${queue} is served on the switch at ${path}`),
+      lost: (reason: string) => tell('warn', 'lost', `the switch at ${path} is away: ${reason}`),
+      refused: (reason: string) => tell('warn', 'refused', `a reply was refused by the switch: ${reason}`),
+    };
+    const where = { path, ...limit, timeouts: USUAL_TIMEOUTS, observer, now };
+    const joined = joinSwitch({ ...where, ...this.#answering(service) });
+    this.#joined.add(joined);
+    return {
+      stop: async () => {
+        await joined.stop();
+        this.#joined.delete(joined);
+      },
+    };
+  }
+
+  /** How a service answers on its queue of a switch. */
+  #answering(service: Service): Omit<QueueServiceOptions, 'host'> {
+    const { queue } = service;
+    const limits = this.#limits();
+    const refused = refusedOn(this.#options.report, queue);
+    const answers = jsonAnswers(service, limits, keeping(writeJson));
+    const answer = (payload: Buffer): string | Promise<string> => {
+      const value = parseJsonBytes(payload, limits);
+      if (!(value instanceof JsonFailure)) return answers(value);
+      refused('switch', value.reason);
+      return unreadable(value.reason);
+    };
+    const token = `datapathd:${process.pid}`;
+    return { queue, token, answer, refusal: unreadable, maxConcurrent: MAX_CONCURRENT };
+  }
+
+  #limits(): RpcLimits {
+    return this.#options.config.sockets;
+  }
+}
