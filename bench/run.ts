@@ -5,6 +5,10 @@ import { change } from './figures/change.ts';
 import { memory } from './figures/memory.ts';
 import { http, jsonLines, messagePack } from './figures/rates.ts';
 import { start } from './figures/start.ts';
+import { storageActivate, storageWorker } from './figures/storage-activate.ts';
+import { storageDisks } from './figures/storage-disks.ts';
+import { storageMemory } from './figures/storage-memory.ts';
+import { storageSelection } from './figures/storage-selection.ts';
 import { switchCompaction } from './figures/switch-compaction.ts';
 import { switchDurable } from './figures/switch-durable.ts';
 import { switchHttp } from './figures/switch-http.ts';
@@ -30,6 +34,11 @@ const FIGURES: readonly Figure[] = [
   switchDurable,
   switchStart,
   switchMemory,
+  storageActivate,
+  storageWorker,
+  storageDisks,
+  storageSelection,
+  storageMemory,
 ];
 
 interface Options {
