@@ -18,7 +18,8 @@ process.exitCode = main(process.argv.slice(2));
 function main(words: readonly string[]): number {
   let env: NodeJS.ProcessEnv;
   try {
-    env = provideTools(cache, process.env);
+    // Hundreds of daemons and commands are started: what Node has compiled for one is there for the next.
+    env = { ...provideTools(cache, process.env), NODE_COMPILE_CACHE: join(cache, 'compiled') };
   } catch (error) {
     if (!(error instanceof CannotProvide)) throw error;
     console.error(error.message);
