@@ -271,7 +271,7 @@ for (const { name, start, differences } of STORES) {
   });
 
   on('domains come and go with their events', async (_t, store) => {
-    if (!('addDomain' in store)) return void (await embeddedDomains(store));
+    if (!('removeDomain' in store)) return void (await embeddedDomains(store));
     const events = logEvents();
     const client = await store.connect(events.listener);
     await client.watch('@introduceDomain', 'in');
