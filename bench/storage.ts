@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +14,10 @@ const TYPE = 'bench';
 export const VOLUME_QUEUE = `org.xen.xapi.storage.${TYPE}`;
 export const SR = uuidOf(1);
 
-const SCRIPT = `#!/usr/bin/env python3
+/** The interpreter itself: what is found as python3 may be a wrapper that takes longer to start than Python does. */
+const PYTHON = execFileSync('python3', ['-c', 'import sys; print(sys.executable)']).toString().trim();
+
+const SCRIPT = `#!${PYTHON}
 import json, os, sys, time
 def volume(params):
     key = params["key"]
