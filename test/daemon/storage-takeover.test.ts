@@ -97,6 +97,8 @@ test('the SRs of the old daemon are attached, and their disks are seen and made'
   assert.ok(!plugins.calls.some(({ method }) => method === 'SR.attach'));
   const { attached } = await daemon.logged(({ msg }) => msg.endsWith('are taken over'));
   assert.deepEqual(attached, [SR]);
+  // What can't be published yet stands in nobody's way.
+  assert.ok(!daemon.log.some(({ msg }) => msg === 'the attached SRs are not all in xenstore'));
 });
 
 for (const [what, calls, scripts] of [
@@ -118,12 +120,20 @@ for (const [what, calls, scripts] of [
       scripts.map((script) => `Datapath.${script}`),
     );
     assert.deepEqual([...storage.disks, ...storage.sins], []);
-    // It stays one of the old daemon's SR, of which any disk may be attached: it is asked for again, and nothing comes of it.
-    await all();
-    assert.deepEqual([...storage.disks, ...storage.sins], []);
+    assert.deepEqual(await scriptsOf(plugins, all), []);
     assert.deepEqual(await resultOf(throughSocket(t, daemon, QUEUE)('Datapathd.datapaths')), []);
   });
 }
+
+test('a disk that the old daemon activated is asked for its backend, and put down before it is let go of', async (t) => {
+  const { storage, start, use } = await changingOver(t);
+  const call = throughSocket(t, await start());
+  const backend = await resultOf(call('DP.attach_info', use));
+  assert.ok(isStruct(backend) && Array.isArray(backend.implementations));
+  await resultOf(call('VDI.deactivate', use));
+  await resultOf(call('VDI.detach', use));
+  assert.deepEqual([...storage.disks, ...storage.sins], []);
+});
 
 test('a disk that the old daemon attached is attached again and activated, and let go of once', async (t) => {
   const { storage, plugins, start, use } = await changingOver(t);
