@@ -130,13 +130,16 @@ export class Datapaths {
     await this.#carryOut(datapath, use, () => ({ type: 'detach', dp: use.dp }));
   }
 
-  /** Remembers a datapath of which only this is known: that it may be attached, and active. */
-  async adopt(use: DiskUse, choice: Choice): Promise<void> {
+  /**
+   * Remembers a datapath of which only this is known: that it may be attached, and active. `isHeld`: who asks has had it
+   * before, and may write; else it is asked for anew, as most are, and only to be put down before it is let go of.
+   */
+  async adopt(use: DiskUse, choice: Choice, isHeld = true): Promise<void> {
     const { sr, vdi, domain, dp } = use;
     const datapath: Datapath = {
       ...{ sr, vdi, domain, choice },
-      holders: [{ dp, writes: true, isActive: true }],
-      underWay: { step: 'activate', writing: true },
+      holders: isHeld ? [{ dp, writes: true, isActive: true }] : [],
+      underWay: { step: isHeld ? 'activate' : 'deactivate', writing: isHeld },
       phase: 'attached',
       backend: null,
     };

@@ -78,6 +78,8 @@ export const domainOf = (vm: string, dp: string): string =>
 /** Disks on their way to domains: what is chosen for each, once, and what then happens to it. */
 export class Disks {
   readonly #options: DisksOptions;
+  /** Disks of SRs that were taken over which are certainly not attached: they were let go of here. */
+  readonly #letGo = new Set<string>();
 
   constructor(options: DisksOptions) {
     this.#options = options;
@@ -120,20 +122,25 @@ export class Disks {
     await volumes.unset(use.vdi, KEYS.cloneOnBoot);
   }
 
-  attach(use: HeldUse, writes: boolean | undefined, volumes: Volumes): Promise<AnsweredBackend> {
+  async attach(use: HeldUse, writes: boolean | undefined, volumes: Volumes): Promise<AnsweredBackend> {
+    await this.#adopt(use, volumes, false);
     return this.#options.datapaths.attach(use, writes, () => this.#chooseVolume(use, use.domain, volumes));
   }
 
   async activate(use: HeldUse, by: 'activate' | 'activate_readonly', volumes: Volumes): Promise<void> {
-    await this.#options.datapaths.activate(await this.#known(use, volumes), by);
+    await this.#adopt(use, volumes, true);
+    await this.#options.datapaths.activate(use, by);
   }
 
   async deactivate(use: HeldUse, volumes: Volumes): Promise<void> {
-    await this.#options.datapaths.deactivate(await this.#known(use, volumes));
+    await this.#adopt(use, volumes, true).catch(unlessGone);
+    await this.#options.datapaths.deactivate(use);
   }
 
   async detach(use: HeldUse, volumes: Volumes): Promise<void> {
-    await this.#options.datapaths.detach(await this.#known(use, volumes));
+    await this.#adopt(use, volumes, true).catch(unlessGone);
+    await this.#options.datapaths.detach(use);
+    if (this.#isTakenOver(use.sr) && this.#options.state.datapath(use) === undefined) this.#noteLetGo(use);
   }
 
   /** What was chosen for the use, or would be now. */
@@ -143,12 +150,22 @@ export class Disks {
   }
 
   /** The disks of an SR that the daemon before this one attached are known by what is done to them. */
-  async #known(use: HeldUse, volumes: Volumes): Promise<HeldUse> {
+  async #adopt(use: HeldUse, volumes: Volumes, isHeld: boolean): Promise<void> {
     const { state, datapaths } = this.#options;
-    if (state.srs.get(use.sr)?.takenOver === true && state.datapath(use) === undefined) {
-      await datapaths.adopt(use, await this.#chooseVolume(use, use.domain, volumes));
-    }
-    return use;
+    if (!this.#isTakenOver(use.sr) || state.datapath(use) !== undefined || this.#letGo.has(letGoId(use)))
+      return;
+    await datapaths.adopt(use, await this.#chooseVolume(use, use.domain, volumes), isHeld);
+  }
+
+  #isTakenOver(sr: string): boolean {
+    return this.#options.state.srs.get(sr)?.takenOver === true;
+  }
+
+  /** The longest known goes first: it would only be let go of once more. */
+  #noteLetGo(use: HeldUse): void {
+    const [oldest] = this.#letGo;
+    if (oldest !== undefined && this.#letGo.size >= MAX_LET_GO) this.#letGo.delete(oldest);
+    this.#letGo.add(letGoId(use));
   }
 
   async #chooseVolume(use: VdiUse, domain: string, volumes: Volumes): Promise<Choice> {
@@ -190,6 +207,15 @@ export class Disks {
   #forgets(plugin: string): boolean {
     return this.#options.plugins.features(plugin)?.has(NONPERSISTENT) === true;
   }
+}
+
+const MAX_LET_GO = 10_000;
+
+const letGoId = ({ sr, vdi, domain }: HeldUse): string => JSON.stringify([sr, vdi, domain]);
+
+/** A volume that is not there any more is attached nowhere. */
+function unlessGone(error: unknown): void {
+  if (!isScriptError(error, 'Volume_does_not_exist')) throw error;
 }
 
 const keyOf = ({ sr, vdi, vm }: Pick<VdiUse, 'sr' | 'vdi' | 'vm'>) => ({ sr, vdi, vm });

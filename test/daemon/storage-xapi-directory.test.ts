@@ -42,8 +42,8 @@ function xapi(t: TestContext): Listed {
     names: () => readdirSync(folder).sort(),
     until: async (condition) => {
       const watcher = watch(folder);
+      t.after(() => watcher.close());
       while (!condition()) await once(watcher, 'change');
-      watcher.close();
     },
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { domainOf, heldBy } from '../../src/storage/disks.ts';
+import { smapiv2Error } from '../../src/storage/errors.ts';
 import { disksOn, FORGETS, HELD, type OpenedDisks, open, USE, uris, volumesWith } from './model-disks.ts';
 import { restarted } from './model-storage.ts';
 
@@ -120,6 +121,61 @@ test('a disk that this daemon attached in an SR that was taken over is known, an
   await disks.deactivate(HELD, volumesWith());
   await disks.detach(HELD, volumesWith());
   assert.deepEqual(driver.names(), ['attach', 'activate', 'deactivate', 'detach']);
+});
+
+test('a disk of an SR that was taken over is let go of once, unless it is attached again', async (t) => {
+  const opened = await open(t);
+  await takeOver(opened, true);
+  const { disks, driver } = opened;
+  const volumes = volumesWith();
+  for (const expected of [['deactivate', 'detach'], []]) {
+    await disks.detach(HELD, volumes);
+    assert.deepEqual(driver.names(), expected);
+    await disks.deactivate(HELD, volumes);
+    assert.deepEqual(driver.names(), []);
+  }
+  await disks.detach({ ...HELD, domain: '8' }, volumes);
+  assert.deepEqual(driver.names(), ['deactivate', 'detach']);
+  await disks.attach(HELD, true, volumes);
+  await disks.detach(HELD, volumes);
+  assert.deepEqual(driver.names(), ['attach', 'detach']);
+});
+
+test('a disk of an SR that was taken over may be active when it is attached again: it is put down all the same', async (t) => {
+  const opened = await open(t);
+  await takeOver(opened, true);
+  const { disks, driver } = opened;
+  await disks.attach(HELD, true, volumesWith());
+  await disks.deactivate(HELD, volumesWith());
+  await disks.detach(HELD, volumesWith());
+  assert.deepEqual(driver.names(), ['attach', 'deactivate', 'detach']);
+});
+
+test('a disk of an SR that was taken over that is attached anew keeps nobody from writing', async (t) => {
+  const opened = await open(t);
+  await takeOver(opened, true);
+  const { disks } = opened;
+  const [reader, writer] = [HELD, { ...HELD, vm: '8', domain: '8' }];
+  await disks.attach(reader, false, volumesWith());
+  await disks.attach(writer, true, volumesWith());
+  await disks.activate(writer, 'activate', volumesWith());
+  await disks.activate(reader, 'activate', volumesWith());
+});
+
+test('a volume that is gone from an SR that was taken over is let go of, and not activated', async (t) => {
+  const opened = await open(t);
+  await takeOver(opened, true);
+  const gone = {
+    ...volumesWith(),
+    stat: async (key: string) => {
+      const code = 'Volume_does_not_exist';
+      throw smapiv2Error('Backend_error_with_backtrace', [code, ['', key]]);
+    },
+  };
+  await opened.disks.deactivate(HELD, gone);
+  await opened.disks.detach(HELD, gone);
+  await assert.rejects(opened.disks.activate({ ...HELD, domain: '8' }, 'activate', gone));
+  assert.deepEqual(opened.driver.names(), []);
 });
 
 test('a disk of another SR that is not attached is left as it is', async (t) => {
