@@ -13,8 +13,16 @@ export function stateText({ state, step, running }: DatapathReport): string {
 }
 
 /** `raw+file: qdisk of domain 0, caching none` */
-export const wayText = ({ plugin, implementations, driver_domain, caching }: DatapathReport): string =>
-  `${plugin}: ${implementations[0] ?? 'nothing'} of domain ${driver_domain.domid}, caching ${caching}`;
+export function wayText({
+  plugin,
+  implementations,
+  offered,
+  driver_domain,
+  caching,
+}: DatapathReport): string {
+  const [implementation = 'nothing'] = [...offered, ...implementations];
+  return `${plugin}: ${implementation} of domain ${driver_domain.domid}, caching ${caching}`;
+}
 
 /** `vbd/5/xvda (writes, active)` */
 export const holderText = ({ dp, writes, active }: DatapathReport['holders'][number]): string =>

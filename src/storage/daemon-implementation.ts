@@ -14,6 +14,7 @@ import type {
 } from './daemon-interface.ts';
 import { type Datapath, stateOf } from './datapath-state.ts';
 import { smapiv3Error } from './errors.ts';
+import { kindsOffered } from './offer.ts';
 import type { AttachedSr } from './operations.ts';
 import type { Recordings } from './plugins/recordings.ts';
 import type { PluginStatus } from './plugins/status.ts';
@@ -133,6 +134,8 @@ function datapathReport(datapath: Datapath, running: boolean): DatapathReport {
     ...{ plugin, scheme: schemeOf(uri) ?? '' },
     driver_domain: { domid, ...(domainUuid === null ? {} : { uuid: domainUuid }) },
     ...{ implementations: [...implementations], caching, reason },
+    offered:
+      datapath.phase === 'chosen' || datapath.backend === null ? [] : kindsOffered(datapath.backend, choice),
   };
 }
 

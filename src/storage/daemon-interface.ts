@@ -84,6 +84,9 @@ const DatapathReport = Type.Object({
   implementations: Type.Array(Type.Enum([...IMPLEMENTATIONS]), {
     description: 'What may carry the disk, the best first',
   }),
+  offered: Type.Array(Type.Enum([...IMPLEMENTATIONS]), {
+    description: 'What the plugin offers of it, in the order of the answer; none before it is attached',
+  }),
   caching: Type.Enum([...CACHINGS], { description: 'The caching strategy' }),
   reason: text('Why this was chosen'),
 });

@@ -30,6 +30,12 @@ export interface OfferedBackend extends AnsweredBackend {
   backend_domid?: number;
 }
 
+/** The names of what a caller may use, in order; those that the rules have no name for are left out. */
+export function kindsOffered(backend: AnsweredBackend, choice: Choice): Implementation[] {
+  const implementations = choice.ruled ? ruled(backend.implementations, choice) : backend.implementations;
+  return implementations.flatMap((implementation) => kindOf(implementation) ?? []);
+}
+
 /** The place of what the choice does not speak of: behind all others. */
 const LAST = Number.MAX_SAFE_INTEGER;
 

@@ -62,7 +62,7 @@ test('vdi list and vdi show tell of the disks of an SR, and who uses them', asyn
 
   assert.match(
     (await run('vdi', 'show', SR, vdi)).stdout,
-    /^ {2}[0-9a-f]{12}: domain 5, attached, raw\+file: vbd3 of domain 0/m,
+    /^ {2}[0-9a-f]{12}: domain 5, attached, raw\+file: qdisk of domain 0/m,
   );
   const [shown] = structsOf([(await json('vdi', 'show', SR, vdi)).value]);
   assert.equal(shown?.virtual_size, 1024 * 1024);
@@ -85,7 +85,7 @@ test('datapath list and datapath show tell who holds a disk, what was chosen, an
     ...{ sr: SR, vdi, domain: '5', state: 'activated', running: false },
     holders: [{ dp: 'vbd/5/xvda', writes: true, active: true }],
     ...{ plugin: 'raw+file', scheme: 'raw+file', driver_domain: { domid: 0 } },
-    ...{ implementations: ['vbd3', 'vbd', 'qdisk'], caching: 'none' },
+    ...{ implementations: ['vbd3', 'vbd', 'qdisk'], offered: ['qdisk', 'file'], caching: 'none' },
   });
   assert.equal((await run('datapath', 'list', '--sr', SR)).stdout.split('\n').length, 4);
   assert.match((await run('datapath', 'list', '--sr', NOBODY)).stdout, /^no disk/);

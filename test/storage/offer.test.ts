@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { offered } from '../../src/storage/offer.ts';
+import { kindsOffered, offered } from '../../src/storage/offer.ts';
 import type { DiskImplementation } from '../../src/storage/types.ts';
 import { choiceOf } from './model-driver.ts';
 
@@ -105,3 +105,10 @@ for (const [domainUuid, domain_uuid, expected] of NAMED) {
     });
   });
 }
+
+test('the names of what is offered are in the order of the answer, without what the rules have no name for', () => {
+  const backend = { implementations: [...ALL, disk('vbd9')] };
+  assert.deepEqual(kindsOffered(backend, choiceOf()), ['file', 'vbd3', 'nbd', 'qdisk', 'block']);
+  const ruled = choiceOf({ ruled: true, implementations: ['qdisk'], forbidden: ['vbd3'] });
+  assert.deepEqual(kindsOffered(backend, ruled), ['qdisk', 'file', 'nbd', 'block']);
+});

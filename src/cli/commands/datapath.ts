@@ -69,6 +69,7 @@ export const datapathShowCommand = defineCommand({
         ['plugin', datapath.plugin],
         ['driver domain', `${domain.domid}${domain.uuid === undefined ? '' : ` (${domain.uuid})`}`],
         ['implementations', datapath.implementations.join(', ')],
+        ['offered', datapath.offered.join(', ') || 'nothing yet'],
         ['caching', datapath.caching],
         ['reason', datapath.reason],
       ]);
