@@ -81,23 +81,25 @@ test('a large answer comes whole', async (t) => {
 for (const words of [[], ['--http']]) {
   test(`an answer that the switch did not live to get is sent to the next, without a second run ${words}`, async (t) => {
     const folder = tempDirectory(t);
-    const [directory, runs, pipe] = [join(folder, 'run'), join(folder, 'runs'), join(folder, 'pipe')];
-    spawnSync('mkfifo', [pipe]);
+    const [directory, runs] = [join(folder, 'run'), join(folder, 'runs')];
+    // One for each part: who opens one too early would write to the reader of the part before.
+    const [begin, end] = [join(folder, 'begin'), join(folder, 'end')];
+    spawnSync('mkfifo', [begin, end]);
     const flags = [`--switch.stateDirectory=${join(folder, 'state')}`];
     const first = await startSwitchProcess(t, flags, directory);
     // Opening the pipe waits for its other end: the program has begun by then, and ends when it may.
     const served = await serve(
       t,
       first.switchSocket,
-      `echo run >>${runs}; cat ${pipe}; cat ${pipe}`,
+      `echo run >>${runs}; cat ${begin}; cat ${end}`,
       ...words,
     );
     const caller = await login(t, first.switchSocket, 'caller:1');
     await caller.text('GET', '/transient/caller:1');
     await caller.text('POST', '/request/q/caller:1', 'x');
-    await writeFile(pipe, 'the ');
+    await writeFile(begin, 'the ');
     await kill(first);
-    await writeFile(pipe, 'answer');
+    await writeFile(end, 'answer');
     assert.match(await served.complaint(), /waiting for it to come back$/);
 
     const second = await startSwitchProcess(t, flags, directory);
