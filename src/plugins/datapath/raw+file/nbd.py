@@ -97,21 +97,22 @@ def is_running(attached):
 
 def stop(attached):
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit() and is_server(name, attached)]
-    if not any(end_with(number, pids, attached) for number in (signal.SIGTERM, signal.SIGKILL)):
+    started = {pid: start_time(pid) for pid in pids}
+    if not any(end_with(number, started, attached) for number in (signal.SIGTERM, signal.SIGKILL)):
         raise Failure("SERVER_LINGERS", "%s does not end, although it was killed: %s" % (PROGRAM, pids))
     for path in (attached.socket, attached.pid_file):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
 
 
-def end_with(number, pids, attached):
-    """Whether the processes have ended by a signal, or before."""
-    for pid in pids:
+def end_with(number, started, attached):
+    """Whether the processes have ended by a signal, or before: with the lock that they had on the file."""
+    for pid in started:
         if is_server(pid, attached):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
     given_up = time.monotonic() + GRACE
-    while any(is_server(pid, attached) for pid in pids):
+    while any(has_files(pid, since) for pid, since in started.items()):
         if time.monotonic() > given_up:
             return False
         time.sleep(PAUSE)
@@ -134,10 +135,25 @@ def is_server(pid, attached):
 
 def start_time(pid):
     """In ticks since the boot; None: there is no such process."""
+    fields = status_of(pid)
+    return None if fields is None else int(fields[19])
+
+
+def has_files(pid, started):
+    """Whether the process that was started then may have files open: it has them longer than the words it was started with."""
+    fields = status_of(pid)
+    if fields is None or int(fields[19]) != started:
+        return False
+    # The first of its threads may have ended before the others.
+    return fields[0] not in ("Z", "X") or int(fields[17]) > 1
+
+
+def status_of(pid):
+    """The fields of proc(5) from the state on; None: there is no such process."""
     try:
-        with open("/proc/%s/stat" % pid, "rb") as file:
-            # The name in brackets may hold anything: proc(5).
-            return int(file.read().rpartition(b")")[2].split()[19])
+        with open("/proc/%s/stat" % pid, encoding="latin-1") as file:
+            # The name in brackets may hold anything.
+            return file.read().rpartition(")")[2].split()
     except OSError:
         return None
 
