@@ -5,7 +5,9 @@ import { renderManPage } from '../src/cli/man-page.ts';
 import { renderDefaultFile, renderReference } from '../src/config.ts';
 import { DATAPATH_QUEUE, INTERFACE_PAGES } from './interface-pages.ts';
 import { renderCommands } from './render-commands.ts';
+import { renderDashboard } from './render-dashboard.ts';
 import { renderInterface, renderOverview } from './render-interface.ts';
+import { renderMetrics } from './render-metrics.ts';
 
 /** The pages and files that come from the code: `npm run docs` writes them, `--check` only compares. */
 export const GENERATED: readonly { readonly path: string; readonly render: () => string }[] = [
@@ -13,6 +15,8 @@ export const GENERATED: readonly { readonly path: string; readonly render: () =>
   { path: 'docs/configuration.md', render: renderReference },
   { path: 'docs/interface.md', render: () => renderOverview(INTERFACE_PAGES, DATAPATH_QUEUE) },
   ...INTERFACE_PAGES.map((page) => ({ path: page.path, render: () => renderInterface(page) })),
+  { path: 'docs/metrics.md', render: renderMetrics },
+  { path: 'docs/grafana-dashboard.json', render: renderDashboard },
   { path: 'docs/datapathctl.md', render: () => renderCommands(COMMANDS) },
   { path: 'docs/datapathctl.1', render: () => renderManPage(COMMANDS) },
 ];

@@ -14,11 +14,13 @@ import {
 } from './config/sources.ts';
 
 export {
+  renderChanges,
   renderDefaultFile,
   renderDifferences,
   renderHelp,
   renderPrintedConfig,
   renderReference,
+  type SettingChange,
 } from './config/render.ts';
 export type { Config } from './config/schema.ts';
 export { ConfigError } from './config/sources.ts';

@@ -1,12 +1,16 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
+import { inheritedSockets } from './daemon/inherited.ts';
 import { takeDirectory } from './daemon/locks.ts';
 import type { SwitchMeasurements } from './daemon/measurements.ts';
+import type { Running } from './daemon/metrics.ts';
 import type { Queues } from './daemon/queues.ts';
 import { refusedOn } from './daemon/refused.ts';
+import { statusLine } from './daemon/status.ts';
 import type { Storage } from './daemon/storage.ts';
 import { policyRules } from './daemon/switch-policy.ts';
+import { Telemetry } from './daemon/telemetry.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { Log, Logger } from './log.ts';
 import { createReporter, type Reporter } from './reporter.ts';
@@ -19,6 +23,7 @@ import { createSwitchFront } from './switch/front.ts';
 import { createPolicy } from './switch/policy.ts';
 import { JOURNAL_FOLDER, STATE_LOCK_FILE } from './switch/state.ts';
 import { httpResponse } from './wire/http-response.ts';
+import type { Pages } from './wire/pages.ts';
 import { type Connection, connect } from './xenstore/connection.ts';
 import { readDiskSides } from './xenstore/disk-sides.ts';
 import { createEmbeddedStore } from './xenstore/embedded/store.ts';
@@ -40,6 +45,12 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly sockets: readonly string[];
   readonly xenstore: { readonly type: 'socket' | 'embedded'; readonly path: string } | undefined;
+  /** Settles when the view of xenstore is fresh, too, or `xenstore.startTimeout` is over. */
+  readonly ready: Promise<void>;
+  /** Some settings have changed: see `reload`. */
+  reconfigured(): void;
+  /** What it does and what is wrong, in one line for a person. */
+  status(): string;
   /** Takes nothing new, lets what is under way finish within `shutdown.timeout`, and lets go of everything. */
   stop(): Promise<void>;
 }
@@ -62,6 +73,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return {
     sockets: house.paths,
     xenstore: house.xenstore,
+    ready: house.synchronised(),
+    reconfigured: () => house.configure(),
+    status: () => house.status(),
     stop: () => house.close(),
   };
 }
@@ -71,8 +85,12 @@ class House {
   readonly #options: DaemonOptions;
   readonly #logger: Logger;
   readonly #started = now();
-  readonly #report: Reporter;
+  /** Of the settings as they are now: see `configure`. */
+  #reporter: Reporter | undefined;
+  #policy: ReturnType<typeof createPolicy> | undefined;
+  readonly #report: Reporter = (...words) => this.#reporter?.(...words);
   readonly #sockets: Sockets;
+  readonly #telemetry: Telemetry;
   #queues: Queues | undefined;
   #view: SrView | undefined;
   #publisher: SrPublisher | undefined;
@@ -87,15 +105,45 @@ class House {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#logger = options.log.logger;
-    const { maxRepeats, repeatInterval } = options.config.log;
-    this.#report = createReporter(this.#logger, { maxRepeats, interval: repeatInterval, now });
-    this.#sockets = new Sockets(options.config.sockets, this.#report);
+    this.configure();
+    const inherited = inheritedSockets({ environment: process.env, pid: process.pid });
+    this.#sockets = new Sockets(options.config.sockets, this.#report, inherited);
+    const { config, version } = options;
+    const running = (): Running => this.#running();
+    this.#telemetry = new Telemetry({ config, version, report: this.#report, now, running });
   }
+
+  /** Puts the settings in place that are not read each time. A client keeps what it might do when it connected. */
+  configure(): void {
+    const { log, switch: limits } = this.#options.config;
+    const repeats = { maxRepeats: log.maxRepeats, interval: log.repeatInterval };
+    this.#reporter = createReporter(this.#logger, { ...repeats, now });
+    if (limits.mode !== 'serve') return;
+    this.#policy = createPolicy(policyRules(limits.policy), process.getuid?.() ?? 0);
+  }
+
+  /** What is read over HTTP on every socket. */
+  readonly pages: Pages = (target) => this.#telemetry.page(target);
 
   /** Those of the queues first, that of the switch last. */
   get paths(): string[] {
     const others = this.#sockets.all.filter((socket) => socket !== this.#switchSocket);
     return [...others, this.#switchSocket].flatMap((socket) => (socket === undefined ? [] : [socket.path]));
+  }
+
+  async synchronised(): Promise<void> {
+    await this.#view?.settled(this.#options.config.xenstore);
+  }
+
+  status(): string {
+    const view = this.#view;
+    const storage = this.#storage;
+    return statusLine({
+      queues: this.#queues?.services.length ?? 0,
+      isSwitch: this.#switch !== undefined,
+      storage: view && storage && { view: view.state, srs: view.uuids().length, plugins: storage.plugins },
+      troubles: [this.#switch?.trouble(), storage?.trouble].filter((trouble) => trouble !== undefined),
+    });
   }
 
   async open(): Promise<void> {
@@ -108,6 +156,8 @@ class House {
     const xenstore = config.storage.enabled ? await this.#openXenstore() : undefined;
     if (config.switch.mode === 'serve') await this.#openSwitch();
     if (xenstore !== undefined) await this.#openStorage(xenstore);
+    await this.#telemetry.open();
+    this.#sockets.warnOfUnused();
   }
 
   async close(): Promise<void> {
@@ -118,6 +168,7 @@ class House {
     this.#switch?.host.stop();
     await Promise.race([this.#drain(), aborted(over)]);
     for (const socket of this.#sockets.all) socket.destroy();
+    await this.#telemetry.stop();
     await this.#storage?.close();
     await this.#switch?.close();
     for (const release of this.#releases) release();
@@ -166,7 +217,8 @@ class House {
     const { createAskDomain } = await import('./storage/driver-domain.ts');
     const { config, version } = this.#options;
     const host = this.#switch?.host;
-    const queues = new Queues({ config, sockets: this.#sockets, report: this.#report, host, now });
+    const { pages } = this;
+    const queues = new Queues({ config, sockets: this.#sockets, report: this.#report, host, now, pages });
     this.#queues = queues;
     const { srPath, requestTimeout } = config.xenstore;
     const { stateDirectory } = config.switch;
@@ -197,6 +249,7 @@ class House {
       },
       serve: (service) => queues.serve(service),
       diagnostics: () => this.#diagnostics(),
+      ran: (run) => this.#telemetry.ran(run),
     });
     await this.#storage.serve();
   }
@@ -209,7 +262,8 @@ class House {
       journal: this.#journal(JOURNAL_FOLDER),
       now,
       shutdown,
-      policy: createPolicy(policyRules(limits.policy), process.getuid?.() ?? 0),
+      policy: (peer) => this.#policy?.(peer),
+      meter: this.#telemetry.queues,
       failureAnswer: (request, reason) => failedAnswer(request, reason, config.sockets),
     });
     this.#switch = durable;
@@ -219,8 +273,9 @@ class House {
       durable.host,
       { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes },
       (reason) => noteRefused('switch', reason),
+      this.pages,
     );
-    this.#switchSocket = await this.#sockets.listen(path, front, switchRefusal);
+    this.#switchSocket = await this.#sockets.listen(path, front, switchRefusal, 'switch');
   }
 
   /** Where a part of the daemon keeps its state; none when nothing is to outlive the process. */
@@ -230,7 +285,8 @@ class House {
     if (stateDirectory === '') return undefined;
     const directory = join(stateDirectory, folder);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    return { ...config.journal, directory, warn: (text) => this.#report('warn', 'journal', {}, text) };
+    const warn = (text: string): void => this.#report('warn', 'journal', {}, text);
+    return { ...config.journal, directory, warn, meter: this.#telemetry.journal(folder) };
   }
 
   #observer(): ServiceObserver {
@@ -243,21 +299,27 @@ class House {
     };
   }
 
+  #running(): Running {
+    return {
+      started: this.#started,
+      view: this.#view?.report(),
+      storage: this.#storage?.report(),
+      services: this.#queues?.services ?? [],
+      switch: this.#switch,
+      joined: this.#queues?.joined.map((queue) => queue.report()) ?? [],
+      sockets: this.#sockets.all,
+    };
+  }
+
   #diagnostics(): string {
     const { config, places, version, log } = this.#options;
     return diagnosticsText({
       version,
       config,
       places,
-      started: this.#started,
       now: now(),
-      view: this.#view?.report(),
+      ...this.#running(),
       publisher: this.#publisher?.report(),
-      storage: this.#storage?.report(),
-      services: this.#queues?.services ?? [],
-      switch: this.#switch,
-      joined: this.#queues?.joined.map((queue) => queue.report()) ?? [],
-      sockets: this.#sockets.all,
       troubles: log.recentTroubles(),
     });
   }

@@ -9,6 +9,13 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'pretty';
   /** Where lines go; a terminal gets pretty ones by `auto`. */
   readonly destination: DestinationStream & { readonly isTTY?: boolean };
+  /** Absent: the destination is not the journal's. Otherwise lines on it carry their priority. */
+  readonly journal?:
+    | {
+        /** Sends a line, of JSON, with its fields, and the text for people; false: it is to go to the destination. */
+        send(entry: { readonly priority: number; readonly line: string; readonly text: string }): boolean;
+      }
+    | undefined;
 }
 
 export interface Log {
@@ -22,10 +29,13 @@ export interface Log {
 const TROUBLES_KEPT = 20;
 const LONGEST_TROUBLE = 1000;
 
+const INFO = 30;
 const WARN = 40;
+const ERROR = 50;
+const FATAL = 60;
 
 /** Makes the daemon's logger: JSON lines, or pretty ones for people. Secrets are taken out of every line. */
-export function createLog({ level, format, destination }: LogOptions): Log {
+export function createLog({ level, format, destination, journal }: LogOptions): Log {
   const troubles: string[] = [];
   const options: LoggerOptions = {
     level,
@@ -48,7 +58,9 @@ export function createLog({ level, format, destination }: LogOptions): Log {
       },
     },
   };
-  const stream = isPretty(format, destination) ? prettyStream(destination) : destination;
+  const render = isPretty(format, destination) ? prettyFormat(destination) : undefined;
+  const stream =
+    journal === undefined ? rendered(destination, render) : journalStream(destination, journal, render);
   return { logger: pino(options, stream), recentTroubles: () => [...troubles] };
 }
 
@@ -62,16 +74,48 @@ function messageOf(first: unknown): string {
 const isPretty = (format: LogOptions['format'], { isTTY = false }: LogOptions['destination']): boolean =>
   format === 'pretty' || (format === 'auto' && isTTY);
 
-/** In this thread and at once: a stream of its own could lose the last lines before an exit. */
-function prettyStream(destination: LogOptions['destination']): DestinationStream {
+/** Makes the text of a line of JSON. */
+type Render = (line: string) => string;
+
+/** To be used in this thread and at once: a stream of its own could lose the last lines before an exit. */
+function prettyFormat(destination: LogOptions['destination']): Render {
   // Only people need it, and it takes a while to load.
   const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
-  const format = prettyFactory({
+  return prettyFactory({
     colorize: destination.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
   });
-  return { write: (line) => destination.write(format(line)) };
+}
+
+const rendered = (destination: DestinationStream, render: Render | undefined): DestinationStream =>
+  render === undefined ? destination : { write: (line) => destination.write(render(line)) };
+
+/** By sd-daemon(3), a line on a stream of the journal begins with its priority. */
+function journalStream(
+  destination: DestinationStream,
+  { send }: NonNullable<LogOptions['journal']>,
+  render: Render = (line) => line,
+): DestinationStream {
+  const stream = {
+    // A stream that has this is told the level of each line beforehand.
+    [pino.symbols.needsMetadataGsym]: true,
+    lastLevel: WARN,
+    write: (line: string): void => {
+      const priority = priorityOf(stream.lastLevel);
+      const text = render(line);
+      if (!send({ priority, line, text: text.trimEnd() })) destination.write(`<${priority}>${text}`);
+    },
+  };
+  return stream;
+}
+
+/** Of a level of pino, that of syslog(3): critical, error, warning, informational, debug. */
+function priorityOf(level: number): number {
+  if (level >= FATAL) return 2;
+  if (level >= ERROR) return 3;
+  if (level >= WARN) return 4;
+  return level >= INFO ? 6 : 7;
 }
 
 function redactFields(fields: Record<string, unknown>): Record<string, unknown> {

@@ -2,9 +2,13 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { ConfigError, type LoadedConfig, loadConfig, renderHelp, renderPrintedConfig } from './config.ts';
 import { StartError } from './daemon/locks.ts';
+import { createLiveConfig, reload } from './daemon/reload.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { JournalError } from './journal/replay.ts';
-import { createLog, type Logger } from './log.ts';
+import { createLog, type Logger, type LogOptions } from './log.ts';
+import { openDatagramSender } from './posix.ts';
+import { isJournalStream, JOURNAL_SOCKET, sendToJournal } from './service/journal.ts';
+import { NotifyError, openServiceManager, type ServiceManager } from './service/notify.ts';
 import { SocketError } from './socket/listen.ts';
 
 /** Wrong words or a wrong configuration: as other daemons, so that systemd does not try again. */
@@ -29,18 +33,24 @@ switch (loaded.command) {
     await run(loaded);
 }
 
+function readConfig(): LoadedConfig {
+  return loadConfig(process.argv.slice(2), process.env);
+}
+
 function load(): LoadedConfig {
   try {
-    return loadConfig(process.argv.slice(2), process.env);
+    return readConfig();
   } catch (error) {
     if (error instanceof ConfigError) end(error.message, EXIT_CONFIG);
     throw error;
   }
 }
 
-async function run({ config, places }: LoadedConfig): Promise<void> {
+async function run(loaded: LoadedConfig): Promise<void> {
+  const live = createLiveConfig(loaded);
+  const { config, places } = live;
   const { level, format } = config.log;
-  const log = createLog({ level, format, destination: process.stderr });
+  const log = createLog({ level, format, destination: process.stderr, journal: openJournal() });
   process.on('uncaughtException', (error) => {
     log.logger.fatal({ err: error }, `unexpected: ${error.message}`);
     process.exit(EXIT_FAILED);
@@ -49,15 +59,48 @@ async function run({ config, places }: LoadedConfig): Promise<void> {
   const shutdown = (): void => stopping.resolve('a client asked for it');
   // Before the start, so that a signal in the midst of it is no sudden end.
   onSignals(stopping.resolve, log.logger);
+  const reloads = onReload();
+  const manager = toldOfUs(log.logger);
   const daemon = await start({ config, places, log, version: packageJson.version, shutdown });
+  let broken: string | undefined;
+  reloads.start(() => {
+    manager.reloading();
+    broken = reload({ live, load: readConfig, logger: log.logger });
+    if (broken === undefined) daemon.reconfigured();
+    manager.reloaded();
+  });
+  const status = (): string =>
+    broken === undefined ? daemon.status() : `${daemon.status()}, keeps its configuration: ${broken}`;
+  void daemon.ready.then(() => manager.ready(status));
   log.logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);
   if (process.env.JOURNAL_STREAM === undefined) process.stdout.write(greeting(daemon, config.datapath.queue));
   const reason = await stopping.promise;
   log.logger.info({ reason }, 'stopping');
+  manager.stopping();
   await daemon.stop();
   log.logger.info('stopped');
   // What is still open is nothing to wait for: it was told to close, and had its time.
   process.exit(0);
+}
+
+/** Where systemd has connected the log to its journal, that takes lines with their fields. */
+function openJournal(): LogOptions['journal'] {
+  if (!isJournalStream(process.env.JOURNAL_STREAM, process.stderr.fd)) return undefined;
+  const sender = openDatagramSender(JOURNAL_SOCKET);
+  return { send: (entry) => sendToJournal(sender, entry) };
+}
+
+function toldOfUs(logger: Logger): ServiceManager {
+  try {
+    return openServiceManager({
+      environment: process.env,
+      pid: process.pid,
+      warn: (text) => logger.warn(text),
+    });
+  } catch (error) {
+    if (error instanceof NotifyError) end(error.message, EXIT_FAILED);
+    throw error;
+  }
 }
 
 async function start(options: Parameters<typeof startDaemon>[0]): Promise<Daemon> {
@@ -83,7 +126,11 @@ function isForTheOperator(error: unknown): error is Error {
 /** The first signal stops in order; the second ends at once. */
 function onSignals(stop: (reason: string) => void, logger: Logger): void {
   let asked = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  // A terminal that is closed says so by SIGHUP, and takes no more lines.
+  if (process.stderr.isTTY)
+    for (const stream of [process.stderr, process.stdout]) stream.on('error', () => {});
+  const signals = ['SIGTERM', 'SIGINT', ...(process.stderr.isTTY ? (['SIGHUP'] as const) : [])] as const;
+  for (const signal of signals) {
     process.on(signal, () => {
       if (asked) {
         logger.warn({ signal }, 'a second signal: ending at once');
@@ -93,6 +140,21 @@ function onSignals(stop: (reason: string) => void, logger: Logger): void {
       stop(signal);
     });
   }
+}
+
+/** SIGHUP asks for a reload, unless it is the end of a terminal. One that comes before `start` is carried out by that. */
+function onReload(): { start(reload: () => void): void } {
+  let isAsked = false;
+  let carryOut = (): void => {
+    isAsked = true;
+  };
+  if (!process.stderr.isTTY) process.on('SIGHUP', () => carryOut());
+  return {
+    start: (reload) => {
+      carryOut = reload;
+      if (isAsked) reload();
+    },
+  };
 }
 
 function end(message: string, code: number): never {

@@ -139,3 +139,101 @@ export function openPipe(): { readonly readEnd: number; readonly writeEnd: numbe
   const [readEnd = -1, writeEnd = -1] = ends;
   return { readEnd, writeEnd };
 }
+
+const newSocket = libc.func('int socket(int domain, int type, int protocol)');
+const setsockopt = libc.func(
+  'int setsockopt(int fd, int level, int name, const void *value, uint32_t length)',
+);
+const sendto = libc.func(
+  'intptr_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t addressLength)',
+);
+
+/** socket(2), socket(7), send(2). */
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = O_CLOEXEC;
+const SO_SNDTIMEO = 21;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+/** `sun_path` has 108 bytes with the closing NUL: unix(7). */
+const MAX_ADDRESS_BYTES = 107;
+/** `struct timeval` with the longest time that a patient send waits: seconds and microseconds, 64 bits each. */
+const PATIENCE = Buffer.from(BigInt64Array.of(1n, 0n).buffer);
+
+/** Sends datagrams to one address. */
+export interface DatagramSender {
+  /**
+   * Sends one; gives the system's words when that fails. One who reads too slowly is waited for: `patient`, for a second at
+   * most, in which the whole process stands still; `at-once`, not at all.
+   */
+  send(bytes: string | Buffer, manner: 'patient' | 'at-once'): string | undefined;
+}
+
+/**
+ * A sender to a datagram socket of the file system, by an absolute path, or to an abstract one, by `@` and its name. It
+ * has a descriptor for as long as the process lives. Throws when the address is neither, or too long.
+ */
+export function openDatagramSender(address: string): DatagramSender {
+  const bytes = Buffer.from(address);
+  if (!/^[/@]./.test(address) || bytes.length > MAX_ADDRESS_BYTES) {
+    const expected = `an absolute path or @ and a name, of at most ${MAX_ADDRESS_BYTES} bytes`;
+    throw new Error(`expected ${expected}, got ${JSON.stringify(address)}`);
+  }
+  const fd = newSocket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw new Error(`socket failed: ${getSystemErrorMessage(-koffi.errno())}`);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, PATIENCE, PATIENCE.length);
+  const isAbstract = address.startsWith('@');
+  // `struct sockaddr_un`: the family, then the path with its NUL, or a NUL and the name without one.
+  const name = isAbstract ? Buffer.concat([Buffer.of(0), bytes.subarray(1)]) : Buffer.from(`${address}\0`);
+  const to = Buffer.concat([Buffer.from(Uint16Array.of(AF_UNIX).buffer), name]);
+  return {
+    send: (text, manner) => {
+      const message = Buffer.from(text);
+      const flags = MSG_NOSIGNAL | (manner === 'at-once' ? MSG_DONTWAIT : 0);
+      const sent = sendto(fd, message, message.length, flags, to, to.length);
+      return Number(sent) < 0 ? getSystemErrorMessage(-koffi.errno()) : undefined;
+    },
+  };
+}
+
+const getsockname = libc.func('int getsockname(int fd, void *address, _Inout_ uint32_t *length)');
+const fcntl = libc.func('int fcntl(int fd, int command, ...)');
+
+/** socket(7) and fcntl(2). */
+const SO_TYPE = 3;
+const SO_ACCEPTCONN = 30;
+const SOCK_STREAM = 1;
+const F_DUPFD_CLOEXEC = 1030;
+/** `sizeof (struct sockaddr_un)`: a family of 16 bits, and a path. */
+const ADDRESS_BYTES = 110;
+const FAMILY_BYTES = 2;
+
+/**
+ * The path of a Unix stream socket that listens, which may be anybody's descriptor; that of an abstract one begins with
+ * `@`. `undefined`: it is something else, or nothing.
+ */
+export function listeningPath(fd: number): string | undefined {
+  if (socketOption(fd, SO_TYPE) !== SOCK_STREAM || socketOption(fd, SO_ACCEPTCONN) !== 1) return undefined;
+  const address = Buffer.alloc(ADDRESS_BYTES);
+  const length = [address.length];
+  if (getsockname(fd, address, length) !== 0) return undefined;
+  const [bytes = 0] = length;
+  if (Buffer.from(Uint16Array.of(AF_UNIX).buffer).compare(address, 0, FAMILY_BYTES) !== 0) return undefined;
+  const path = address.subarray(FAMILY_BYTES, bytes);
+  if (path[0] === 0) return `@${path.toString('utf8', 1)}`;
+  const end = path.indexOf(0);
+  return path.toString('utf8', 0, end < 0 ? path.length : end);
+}
+
+function socketOption(fd: number, name: number): number | undefined {
+  const value = Buffer.alloc(4);
+  if (getsockopt(fd, SOL_SOCKET, name, value, [value.length]) !== 0) return undefined;
+  return new Int32Array(new Uint8Array(value).buffer)[0];
+}
+
+/** Another descriptor of the same file, that no child gets. Who asks for it closes it. */
+export function duplicate(fd: number): number {
+  const copy: number = fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0);
+  if (copy < 0) throw new Error(`fcntl failed: ${getSystemErrorMessage(-koffi.errno())}`);
+  return copy;
+}

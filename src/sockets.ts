@@ -1,7 +1,9 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type Config, ConfigError } from './config.ts';
 import { groupId, openFileLimit, peerIdentity } from './posix.ts';
 import type { Reporter } from './reporter.ts';
-import { type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
+import { type InheritedSocket, type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
 
 /** Descriptors that are no connections: sockets that listen, the locks, the journal, the log, xenstore, and Node's own. */
 const RESERVED_FILES = 64;
@@ -11,11 +13,15 @@ export class Sockets {
   readonly #config: Config['sockets'];
   readonly #report: Reporter;
   readonly #listening: ListeningSocket[] = [];
+  readonly #inherited: readonly InheritedSocket[];
+  readonly #unused: Set<InheritedSocket>;
   readonly #budget: { open: number; readonly max: number };
 
-  constructor(config: Config['sockets'], report: Reporter) {
+  constructor(config: Config['sockets'], report: Reporter, inherited: readonly InheritedSocket[] = []) {
     this.#config = config;
     this.#report = report;
+    this.#inherited = inherited;
+    this.#unused = new Set(inherited);
     this.#budget = { open: 0, max: this.#connectionsAllowed() };
   }
 
@@ -23,18 +29,35 @@ export class Sockets {
     return this.#listening;
   }
 
-  /** Opens a socket. `refusal` is how its protocol says the reason that it is given. */
+  /** Says which sockets were inherited and are asked for by nobody yet: their clients would wait. */
+  warnOfUnused(): void {
+    for (const { name, path } of this.#unused) {
+      const text = `nothing serves the socket ${path} (${name}) that the service manager has opened`;
+      this.#report('warn', `${path} unused`, { socket: path }, text);
+    }
+  }
+
+  /**
+   * Opens a socket, or serves one that was inherited, by its name or because it is at the path. `refusal` is how its
+   * protocol says the reason that it is given.
+   */
   async listen(
     path: string,
     start: SocketOptions['start'],
     refusal: (reason: string) => string,
+    name = basename(path),
   ): Promise<ListeningSocket> {
+    const inherited =
+      this.#inherited.find((each) => each.name === name) ??
+      this.#inherited.find((each) => isSameFile(each.path, path));
+    if (inherited !== undefined) this.#unused.delete(inherited);
     const { mode, group, requestTimeout, maxUnsentBytes } = this.#config;
     const gid = group === '' ? undefined : groupId(group);
     if (group !== '' && gid === undefined) throw new ConfigError(`sockets.group: there is no group ${group}`);
     const reason = `there are as many connections as sockets.maxConnections (${this.#budget.max}) allows`;
     const socket = await listenOn({
       path,
+      inherited,
       mode,
       gid,
       limits: { requestTimeout, maxUnsentBytes },
@@ -64,4 +87,9 @@ export class Sockets {
     this.#report('warn', 'LimitNOFILE', { maxConnections, possible }, text);
     return Math.max(1, possible);
   }
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
 }

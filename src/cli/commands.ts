@@ -4,6 +4,7 @@ import { callCommand } from './commands/call.ts';
 import { ackCommand, destroyCommand, shutdownCommand } from './commands/change.ts';
 import { datapathListCommand, datapathSelectCommand, datapathShowCommand } from './commands/datapath.ts';
 import { diagnosticsCommand } from './commands/diagnostics.ts';
+import { healthCommand } from './commands/health.ts';
 import { listCommand } from './commands/list.ts';
 import { mscgenCommand } from './commands/mscgen.ts';
 import { pluginCallCommand, pluginListCommand, pluginShowCommand } from './commands/plugin.ts';
@@ -38,6 +39,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
 /** Every command, in the order in which they are shown. */
 export const COMMANDS: readonly Command[] = [
   statusCommand,
+  healthCommand,
   topCommand,
   listCommand,
   callCommand,

@@ -99,6 +99,20 @@ export function parsePath(raw: unknown): Parsed<string> {
   return typeof raw === 'string' && raw !== '' && !raw.includes('\0') ? value(raw) : expected('a path');
 }
 
+/** `127.0.0.1:9155`, `[::1]:9155` or `localhost:9155`; or nothing. */
+export function parseLoopback(raw: unknown): Parsed<string> {
+  if (raw === '') return value('');
+  const [, port] =
+    typeof raw === 'string'
+      ? (/^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]):([0-9]{1,5})$/.exec(raw) ?? [])
+      : [];
+  return typeof raw === 'string' && port !== undefined && Number(port) <= LAST_PORT
+    ? value(raw)
+    : expected('an address of the loopback with a port, such as 127.0.0.1:9155 or [::1]:9155, or nothing');
+}
+
+const LAST_PORT = 0xffff;
+
 /** The name of a queue that we serve is the name of a file too. */
 export function parseQueueName(raw: unknown): Parsed<string> {
   return typeof raw === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/.test(raw)

@@ -8,6 +8,7 @@ import {
   parseDurationRules,
   parseFlag,
   parseListenerRules,
+  parseLoopback,
   parseMode,
   parsePath,
   parseQueueName,
@@ -76,6 +77,8 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed<SettingValu
       return parseQueueName(raw);
     case 'store-path':
       return parseStorePath(raw);
+    case 'loopback-or-none':
+      return parseLoopback(raw);
     case 'path':
       return parsePath(raw);
     case 'text':

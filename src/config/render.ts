@@ -93,6 +93,21 @@ export const renderDifferences = (config: Config, places: ReadonlyMap<string, st
       `${named.name} = ${shownValue(named, settingValue(config, named))}  # ${places.get(named.name)}`,
   );
 
+/** A setting with two values, each as `--print-config` shows it. */
+export interface SettingChange {
+  readonly name: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The settings that have other values in another configuration, in their order. */
+export const renderChanges = (before: Config, after: Config): SettingChange[] =>
+  SETTINGS.map((named) => ({
+    name: named.name,
+    from: shownValue(named, settingValue(before, named)),
+    to: shownValue(named, settingValue(after, named)),
+  })).filter(({ from, to }) => from !== to);
+
 function settingValue(config: Config, { section, key }: NamedSetting): unknown {
   const keys: object = config[section as keyof Config]; // SETTINGS lists the sections of Config
   return Object.getOwnPropertyDescriptor(keys, key)?.value;
@@ -162,6 +177,7 @@ function kindOf(setting: Setting): string {
 const KINDS = {
   count: 'whole number from 1',
   mode: 'octal digits',
+  'loopback-or-none': 'address and port, or none',
   flag: '`true`, `false`',
   domains: 'list of domids and VM uuids',
   variables: 'list of variables',

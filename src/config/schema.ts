@@ -1,4 +1,5 @@
 import { DATAPATH } from './sections/datapath.ts';
+import { HEALTH, METRICS } from './sections/metrics.ts';
 import { PLUGINS } from './sections/plugins.ts';
 import { SWITCH } from './sections/switch.ts';
 import type {
@@ -215,6 +216,8 @@ export const SCHEMA = {
       least: 0,
     },
   },
+  metrics: METRICS,
+  health: HEALTH,
   shutdown: {
     timeout: {
       doc: 'How long a stop waits for what is under way.',

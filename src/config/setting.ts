@@ -12,6 +12,8 @@ export type Setting = {
       readonly format: 'mode' | 'text' | 'path' | 'path-or-none' | 'queue' | 'store-path';
       readonly default: string;
     }
+  /** A port of this host's own loopback, or none. */
+  | { readonly format: 'loopback-or-none'; readonly default: string }
   | { readonly format: 'count'; readonly default: number }
   | { readonly format: 'flag'; readonly default: boolean }
   | { readonly format: 'domains' | 'variables'; readonly default: readonly string[] }

@@ -172,7 +172,7 @@ function nearestTo(name: string, names: readonly string[]): string {
 }
 
 function unknownSetting(name: string, place: string, others: readonly string[] = []): never {
-  const nearest = nearestTo(name, [...byName.keys(), ...others]);
+  const nearest = nearestTo(name, [...others, ...byName.keys()]);
   throw new ConfigError(`${name}: no such setting (${place}); did you mean ${nearest}?`);
 }
 

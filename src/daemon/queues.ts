@@ -11,6 +11,7 @@ import type { SwitchHost } from '../switch/host.ts';
 import { type JoinedQueue, joinSwitch } from '../switch/join.ts';
 import { type QueueService, type QueueServiceOptions, serveQueue } from '../switch/service.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
+import type { Pages } from '../wire/pages.ts';
 import { refusedOn } from './refused.ts';
 
 /** A queue that is served. */
@@ -26,6 +27,8 @@ export interface QueuesOptions {
   /** The switch, when it is in this process. */
   readonly host: SwitchHost | undefined;
   readonly now: () => number;
+  /** What is read over HTTP beside. */
+  readonly pages: Pages;
 }
 
 /** Requests on a queue that are answered at the same time. */
@@ -51,9 +54,9 @@ export class Queues {
   }
 
   async serve(service: Service): Promise<Served> {
-    const { config, sockets, report } = this.#options;
+    const { config, sockets, report, pages } = this.#options;
     const path = join(config.sockets.directory, service.queue);
-    const front = createRpcFront(service, this.#limits(), refusedOn(report, path));
+    const front = createRpcFront(service, this.#limits(), refusedOn(report, path), pages);
     const socket = await sockets.listen(path, front, (reason) => `${unreadable(reason)}\n`);
     const onSwitch = this.#onSwitch(service);
     this.#services.add(service);

@@ -15,9 +15,14 @@ import { smapiv2Error } from '../storage/errors.ts';
 import { createInOrder, diskKey } from '../storage/in-order.ts';
 import { endLeftBehind, keepRunningScripts, type RunningScripts } from '../storage/plugins/left-behind.ts';
 import { createOrdering } from '../storage/plugins/ordering.ts';
-import type { Plugin } from '../storage/plugins/plugin.ts';
+import type { Plugin, ScriptRun } from '../storage/plugins/plugin.ts';
 import { Recordings } from '../storage/plugins/recordings.ts';
-import { type PluginChange, type Registry, startRegistry } from '../storage/plugins/registry.ts';
+import {
+  type PluginChange,
+  type PluginStatus,
+  type Registry,
+  startRegistry,
+} from '../storage/plugins/registry.ts';
 import type { Selected } from '../storage/selector.ts';
 import { datapathService, volumeService } from '../storage/services.ts';
 import { handBack } from '../storage/takeover.ts';
@@ -25,6 +30,7 @@ import { onSr, VOLUME_SCRIPTS, type VolumeQueue } from '../storage/volume-queue/
 import type { DiskSides } from '../xenstore/disk-sides.ts';
 import type { SrPublisher } from '../xenstore/publisher.ts';
 import type { SrView } from '../xenstore/view.ts';
+import { latest } from './latest.ts';
 import type { Served } from './queues.ts';
 import { logChoice, sayHalfDone, tolerant } from './storage-log.ts';
 import { reportStorage, type StorageReport } from './storage-report.ts';
@@ -49,6 +55,8 @@ export interface StorageOptions {
   readonly readSides: (domid: number, devid: number) => Promise<DiskSides>;
   /** The text of `Plugin.diagnostics`. */
   readonly diagnostics: () => string;
+  /** Told of each call of a script when it is answered. */
+  readonly ran: (run: ScriptRun) => void;
   /** Serves a queue, on its socket and on the switch. */
   readonly serve: (service: Service) => Promise<Served>;
 }
@@ -104,7 +112,10 @@ export class Storage {
       running,
       log: logger,
       now,
-      ran: (run) => recordings.note(run),
+      ran: (run) => {
+        recordings.note(run);
+        options.ran(run);
+      },
     });
     const datapath = (scheme: string): Plugin | undefined => this.#registry.get('datapath', scheme);
     const plugins = {
@@ -114,7 +125,8 @@ export class Storage {
       },
     };
     const driver = createDriver(datapath, askDomain);
-    const directions = compileRules(config.datapath.rules);
+    const rules = latest(() => config.datapath.rules, compileRules);
+    const directions: ReturnType<typeof compileRules> = (subject) => rules()(subject);
     const datapaths = new Datapaths({ state, commit, driver });
     const chosen = (use: VdiUse, selected: Selected): void => logChoice(logger, use, selected);
     this.#disks = new Disks({ state, commit, datapaths, driver, view, plugins, directions, chosen });
@@ -152,6 +164,15 @@ export class Storage {
       if (kind === 'volume' && plugin !== undefined) this.#appeared(name);
     }
     await Promise.allSettled(this.#served.values());
+  }
+
+  get plugins(): readonly PluginStatus[] {
+    return this.#registry.all();
+  }
+
+  /** Why nothing new can be attached at present. */
+  get trouble(): string | undefined {
+    return this.#durable.trouble();
   }
 
   report(): StorageReport {

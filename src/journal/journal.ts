@@ -29,6 +29,19 @@ export interface JournalOptions<Operation> {
   /** Bytes that are held now, roughly. */
   readonly heldBytes: () => number;
   readonly warn: (text: string) => void;
+  /** Told of what is done, so that it can be counted. */
+  readonly meter?: JournalMeter | undefined;
+}
+
+/** Times are in ms. */
+export interface JournalMeter {
+  /** A record of so many bytes. */
+  wrote(bytes: number): void;
+  synced(ms: number): void;
+  compacted(): void;
+  failed(): void;
+  /** Bytes of all files. */
+  sized(bytes: number): void;
 }
 
 /** Told what became of a commit: kept, or the reason why it was not. */
@@ -156,6 +169,7 @@ export class Journal<Operation> {
     const reason = `the journal can not be written: ${error instanceof Error ? error.message : error}`;
     if (this.#trouble === undefined) this.#options.warn(reason);
     this.#trouble = reason;
+    this.#options.meter?.failed();
     try {
       if (this.#fd >= 0) ftruncateSync(this.#fd, this.#bytes);
     } catch {
@@ -190,10 +204,15 @@ export class Journal<Operation> {
     const bytes = writeWholeSync(this.#fd, parts);
     this.#bytes += bytes;
     this.#totalBytes += bytes;
+    this.#options.meter?.wrote(bytes);
+    this.#options.meter?.sized(this.#totalBytes);
   }
 
   async #sync(): Promise<void> {
+    const { meter } = this.#options;
+    const begun = performance.now();
     await dataSync(this.#fd);
+    meter?.synced(performance.now() - begun);
     if (!this.#isNewFile) return;
     await syncDirectory(this.#options.directory);
     this.#isNewFile = false;
@@ -227,6 +246,7 @@ export class Journal<Operation> {
     this.#number = number;
     this.#bytes = bytes;
     this.#totalBytes += bytes;
+    this.#options.meter?.sized(this.#totalBytes);
     this.#isNewFile = true;
   }
 
@@ -246,7 +266,7 @@ export class Journal<Operation> {
    * what is held is just what these segments hold.
    */
   async #compact(): Promise<void> {
-    const { directory, codec, snapshot, warn } = this.#options;
+    const { directory, codec, snapshot, warn, meter } = this.#options;
     try {
       const operations = snapshot();
       const upTo = this.#number;
@@ -262,6 +282,8 @@ export class Journal<Operation> {
       const bytes = await writeSnapshot(directory, codec, upTo, operations);
       removeFilesUpTo(directory, upTo);
       this.#totalBytes += bytes - before;
+      meter?.compacted();
+      meter?.sized(this.#totalBytes);
     } catch (error) {
       warn(`the journal was not compacted: ${error instanceof Error ? error.message : error}`);
       this.#compactAbove = this.#totalBytes + this.#options.segmentBytes;

@@ -6,6 +6,7 @@ import { JsonFailure, jsonParser, writeMeasuredJson } from '../wire/json.ts';
 import { JsonTextReader } from '../wire/json-reader.ts';
 import { Length16Reader, writeLength16 } from '../wire/length16.ts';
 import { MessagePackReader } from '../wire/messagepack.ts';
+import { NO_PAGES, type Pages } from '../wire/pages.ts';
 import { measured, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
 import { type AnswerText, measuredAnswers, type Refused, type RpcLimits, unreadable } from './answer.ts';
@@ -24,21 +25,24 @@ interface Front {
   readonly writeXml: (value: Value) => string;
   readonly service: Service;
   readonly refused: Refused;
+  readonly pages: Pages;
 }
 
 /**
  * Serves a queue on its socket: gives what starts the conversation of each new connection. `refused` is told of all
- * that could not be read.
+ * that could not be read; `pages` are what can be read by HTTP beside.
  */
 export function createRpcFront(
   service: Service,
   limits: RpcLimits,
   refused: Refused,
+  pages: Pages = NO_PAGES,
 ): (peer: Peer) => Conversation {
   const front: Front = {
     limits,
     service,
     refused,
+    pages,
     parseJson: jsonParser(limits),
     answerJson: measuredAnswers(service, limits, keeping(writeMeasuredJson)),
     answerMessagePack: messagePackAnswers(service, limits.maxAnswerBytes),

@@ -4,6 +4,7 @@ import { createHttpReader, type HttpMessage, type HttpRequest } from '../wire/ht
 import { statusOf } from '../wire/http-fault.ts';
 import { HTTP_CONTINUE, httpText } from '../wire/http-response.ts';
 import { JsonFailure } from '../wire/json.ts';
+import type { Pages } from '../wire/pages.ts';
 import { measured, NO_TEXT, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
 import { type AnswerText, type Refused, type RpcLimits, unreadable } from './answer.ts';
@@ -27,11 +28,12 @@ export interface HttpService {
   /** The XML of a result. */
   readonly writeXml: (value: Value) => string;
   readonly refused: Refused;
+  readonly pages: Pages;
 }
 
-/** RPC over HTTP/1.1: JSON-RPC or XML-RPC by POST to any path, and a word on what this is by GET. */
+/** RPC over HTTP/1.1: JSON-RPC or XML-RPC by POST to any path, and a word on what this is and the pages by GET. */
 export function httpTalk(options: HttpService): Talk<HttpMessage> {
-  const { service, limits, parseJson, answerJson, writeXml, refused } = options;
+  const { service, limits, parseJson, answerJson, writeXml, refused, pages } = options;
 
   const respond = (
     { keepAlive }: HttpRequest,
@@ -93,8 +95,10 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
         const text = message.method === 'HEAD' ? '' : `${message.method}: expected POST or GET\n`;
         return respond(message, 405, TEXT_TYPE, measured(text));
       }
-      return message.target === '/'
-        ? respond(message, 200, TEXT_TYPE, measured(about(service.queue)))
+      if (message.target === '/') return respond(message, 200, TEXT_TYPE, measured(about(service.queue)));
+      const page = pages(message.target);
+      return page !== undefined
+        ? respond(message, page.status, page.contentType, measured(page.body))
         : respond(message, 404, TEXT_TYPE, measured(`Not found: ${message.target}\n`));
     },
     fault: (fault) => {

@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, lstatSync, rmSync } from 'node:fs';
-import { createConnection, type Server, type Socket } from 'node:net';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import ipc from 'node-ipc';
 import type { Conversation, Peer, PeerIdentity } from '../wire/conversation.ts';
 import { Connection, type ConnectionCounters, type ConnectionLimits, newCounters } from './connection.ts';
@@ -10,8 +10,18 @@ export interface ConnectionBudget {
   readonly max: number;
 }
 
+/** A socket that listens already: whoever has made it keeps it, with its path, its permissions and its owner. */
+export interface InheritedSocket {
+  readonly name: string;
+  readonly path: string;
+  /** Gives a descriptor of it, to be closed. */
+  open(): number;
+}
+
 export interface SocketOptions {
   readonly path: string;
+  /** Served instead of a new socket at the path. */
+  readonly inherited?: InheritedSocket | undefined;
   /** Permission bits of the socket file. */
   readonly mode: number;
   /** The group that the socket file gets, or none. */
@@ -32,7 +42,7 @@ export interface SocketOptions {
 export interface ListeningSocket {
   readonly path: string;
   readonly counters: ConnectionCounters;
-  /** Takes no new connections, and removes the file. */
+  /** Takes no new connections, and removes the file unless the socket was inherited. */
   stopListening(): void;
   /** Lets each connection finish what is under way, and closes it then. */
   finish(): void;
@@ -53,7 +63,8 @@ export class SocketError extends Error {}
  * answers on is left alone, and the promise rejects with a `SocketError`.
  */
 export async function listenOn(options: SocketOptions): Promise<ListeningSocket> {
-  const { path, mode, gid } = options;
+  const { path, mode, gid, inherited } = options;
+  if (inherited !== undefined) return listenOnInherited(inherited, options);
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES) {
     throw new SocketError(
@@ -66,6 +77,20 @@ export async function listenOn(options: SocketOptions): Promise<ListeningSocket>
   listening.server = server;
   chmodSync(path, mode);
   if (gid !== undefined) chownSync(path, process.getuid?.() ?? -1, gid);
+  return listening;
+}
+
+async function listenOnInherited(
+  { path, open }: InheritedSocket,
+  options: SocketOptions,
+): Promise<Listening> {
+  const listening = new Listening({ ...options, path });
+  const server = createServer((socket) => listening.accept(socket));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ fd: open() }, resolve);
+  await promise;
+  listening.server = server;
   return listening;
 }
 

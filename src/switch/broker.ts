@@ -1,10 +1,12 @@
-import { Drops, type FailureAnswer } from './drops.ts';
+import { answer, type Decision, DONE, NO_SESSION } from './decision.ts';
+import { Drops, type FailureAnswer, LOOK_INTERVAL_MS } from './drops.ts';
 import { fetchMessages, nextMessages } from './fetch.ts';
 import type { HeldMessage } from './held.ts';
 import {
   type BrokerLimits,
   type LimitReached,
   queueFull,
+  SHUTDOWN_REFUSED,
   tooManyAsked,
   tooManyQueues,
   tooManySessions,
@@ -12,6 +14,7 @@ import {
   wrongName,
 } from './limits.ts';
 import { Listeners } from './listeners.ts';
+import { NO_METER, type SwitchMeter } from './meter.ts';
 import {
   FROM_THE_START,
   type In,
@@ -20,43 +23,20 @@ import {
   type Operation,
   type Out,
 } from './protocol.ts';
+import type { Queue } from './queue.ts';
 import { Queues } from './queues.ts';
 import { diagnosticsOf, queueNames, type Unattended, unattendedQueues } from './report.ts';
 import { type BrokerConnection, Sessions } from './sessions.ts';
 import { Trace } from './trace.ts';
 import { LISTENING, WaitingTransfers } from './waiting.ts';
 
-/** What is to be done about a request: an answer, with the operations to apply before it leaves; or waiting. */
-export type Decision =
-  | { readonly type: 'answer'; readonly out: Out; readonly operations: readonly Operation[] }
-  /** Nothing is here yet: ask again when woken, and answer `empty` when the time is over. */
-  | {
-      readonly type: 'wait';
-      readonly until: number;
-      readonly empty: Out;
-      subscribe(wake: () => void): () => void;
-    };
-
-const answer = (out: Out, operations: readonly Operation[] = []): Decision => ({
-  type: 'answer',
-  out,
-  operations,
-});
-const refuse = ({ status, reason }: LimitReached | { status: 404; reason: string }): Decision =>
-  answer({ type: 'refused', status, reason });
-
-const DONE: Out = { type: 'done' };
-
-const doneUnless = (reached: LimitReached | undefined): Decision =>
-  reached === undefined ? answer(DONE) : refuse(reached);
-
-/** How often it is looked for messages whose time is over, in ms. */
-const LOOK_INTERVAL_MS = 1000;
+export type { Decision } from './decision.ts';
 
 export interface BrokerOptions {
   /** What ids count from. */
   readonly firstId?: number;
   readonly failureAnswer?: FailureAnswer;
+  readonly meter?: SwitchMeter;
 }
 
 /**
@@ -76,15 +56,17 @@ export class Broker {
   readonly #listeners = new Listeners();
   readonly #drops: Drops;
   readonly #trace: Trace;
+  readonly #meter: SwitchMeter;
 
   /** `now` is ms since the epoch. */
   constructor(limits: BrokerLimits, now: number, options: BrokerOptions = {}) {
-    const { firstId = 0, failureAnswer = (_, reason) => Buffer.from(reason) } = options;
+    const { firstId = 0, failureAnswer = (_, reason) => Buffer.from(reason), meter = NO_METER } = options;
     this.#limits = limits;
     this.#started = now;
     this.#queues = new Queues(firstId);
     this.#drops = new Drops(limits, this.#queues, this.#listeners, failureAnswer);
     this.#trace = new Trace(limits);
+    this.#meter = meter;
   }
 
   /**
@@ -94,6 +76,7 @@ export class Broker {
   open(now: number): void {
     this.#queues.countFrom(Math.max(this.#queues.unusedId, Math.floor(now * 1000)));
     for (const token of this.#queues.owners()) this.#absent.set(token, now + this.#limits.sessionGrace);
+    for (const { name, owner } of this.#queues.all()) if (owner === undefined) this.#meter.found(name);
   }
 
   connect(): BrokerConnection {
@@ -143,7 +126,7 @@ export class Broker {
         return this.#traceFrom(request.from, request.timeout, now);
     }
     const { token } = connection;
-    if (token === undefined) return refuse({ status: 404, reason: 'Please log in.' });
+    if (token === undefined) return answer(NO_SESSION);
     switch (request.type) {
       case 'create':
         return this.#create(request.queue, request.lifetime === 'transient' ? token : undefined);
@@ -154,13 +137,13 @@ export class Broker {
       case 'transfer':
         return this.#transfer(token, request, now);
       case 'subscribe':
-        return doneUnless(tooManyAsked(request.queues, this.#limits));
+        return this.#doneUnless(tooManyAsked(request.queues, this.#limits));
       case 'ack':
         return this.#ack(token, request.id, now);
       case 'list':
         return answer({ type: 'names', names: queueNames(this.#queues, request.prefix, request.alive) });
       case 'shutdown':
-        return doneUnless(this.#limits.allowShutdown ? undefined : SHUTDOWN_REFUSED);
+        return this.#doneUnless(this.#limits.allowShutdown ? undefined : SHUTDOWN_REFUSED);
     }
   }
 
@@ -220,15 +203,20 @@ export class Broker {
     this.#queues.apply(operation);
     if (operation.type === 'queue-created') {
       // Who listens may have come first: a queue that was destroyed under its listener is alive as soon as it is back.
-      const { queue: name } = operation;
+      const { queue: name, owner } = operation;
+      if (owner === undefined) this.#meter.found(name);
       const queue = this.#queues.find(name);
       if (queue !== undefined) queue.nextTransfer ??= this.#waiting.expected(name);
       for (const token of this.#waiting.sessions(name)) this.#listeners.listen(token, [name]);
     } else if (operation.type === 'queue-removed') {
       this.#listeners.forget(operation.queue);
+      this.#meter.removed(operation.queue);
+    } else if (operation.type === 'message-acked') {
+      this.#meter.ended(operation.id);
     } else if (operation.type === 'message-sent') {
       const { id, payload, kind, origin, time } = operation.message;
       this.#trace.add({ time, input: origin, queue: id.queue, what: { type: 'message', id, payload, kind } });
+      this.#meter.sent(id.queue);
       this.#waiting.wake(id.queue);
     }
   }
@@ -242,18 +230,35 @@ export class Broker {
     return this.#queues.heldBytes;
   }
 
+  /** With those whose owners may still come back. */
+  get sessions(): number {
+    return this.#sessions.size + this.#absent.size;
+  }
+
+  queues(): Iterable<Queue> {
+    return this.#queues.all();
+  }
+
   /** Where requests wait though nobody listens. */
   unattended(): Unattended[] {
     return unattendedQueues(this.#queues, this.#listeners);
   }
 
+  #refuse({ limit, status, reason }: LimitReached): Decision {
+    this.#meter.refused(limit);
+    return answer({ type: 'refused', status, reason });
+  }
+
+  #doneUnless(reached: LimitReached | undefined): Decision {
+    return reached === undefined ? answer(DONE) : this.#refuse(reached);
+  }
+
   #login(connection: BrokerConnection, token: string): Decision {
     const wrong = wrongName('session', token, this.#limits);
-    if (wrong !== undefined) return refuse(wrong);
+    if (wrong !== undefined) return this.#refuse(wrong);
     const isKnown = this.#sessions.has(token) || this.#absent.has(token);
-    const sessions = this.#sessions.size + this.#absent.size;
-    const tooMany = isKnown ? undefined : tooManySessions(sessions, this.#limits);
-    if (tooMany !== undefined) return refuse(tooMany);
+    const tooMany = isKnown ? undefined : tooManySessions(this.sessions, this.#limits);
+    if (tooMany !== undefined) return this.#refuse(tooMany);
     this.#absent.delete(token);
     this.#sessions.bind(connection, token);
     return answer(DONE);
@@ -263,7 +268,7 @@ export class Broker {
     const created: Out = { type: 'created', queue };
     if (this.#queues.find(queue) !== undefined) return answer(created);
     const reached = wrongName('queue', queue, this.#limits) ?? tooManyQueues(this.#queues.size, this.#limits);
-    if (reached !== undefined) return refuse(reached);
+    if (reached !== undefined) return this.#refuse(reached);
     return answer(created, [{ type: 'queue-created', queue, owner }]);
   }
 
@@ -271,7 +276,7 @@ export class Broker {
     const queue = this.#queues.find(name);
     if (queue === undefined) return answer({ type: 'sent', id: undefined });
     const full = queueFull(queue, payload, this.#limits);
-    if (full !== undefined) return refuse(full);
+    if (full !== undefined) return this.#refuse(full);
     const id: MessageId = { queue: name, id: queue.nextId };
     if (kind.type === 'request' && this.#drops.failsAtOnce(name)) {
       queue.countFrom(id.id + 1);
@@ -283,7 +288,7 @@ export class Broker {
 
   #transfer(token: string, { from, timeout, queues }: In & { type: 'transfer' }, now: number): Decision {
     const tooMany = tooManyAsked(queues, this.#limits);
-    if (tooMany !== undefined) return refuse(tooMany);
+    if (tooMany !== undefined) return this.#refuse(tooMany);
     const until = now + timeout;
     const asked = queues.flatMap((name) => this.#queues.find(name) ?? []);
     for (const queue of asked) if (queue.nextTransfer !== LISTENING) queue.nextTransfer = until;
@@ -294,7 +299,7 @@ export class Broker {
     const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);
     if (messages.length === 0) {
       const crowded = tooManyWait(this.#waiting.ofSession(token), this.#limits);
-      if (crowded !== undefined) return refuse(crowded);
+      if (crowded !== undefined) return this.#refuse(crowded);
       const empty: Out = { type: 'messages', messages, next: from };
       const subscribe = (wake: () => void) => this.#waiting.subscribe({ queues, until, token, wake });
       return { type: 'wait', until, empty, subscribe };
@@ -307,8 +312,9 @@ export class Broker {
   }
 
   #delivered(token: string, message: HeldMessage, now: number): void {
+    const { id, payload, kind, time, state } = message;
+    if (state === 'waiting') this.#meter.fetched(id, now - time, now);
     this.#queues.fetched(message);
-    const { id, payload, kind } = message;
     const request = kind.type === 'response' ? this.#queues.find(kind.to.queue)?.get(kind.to.id) : undefined;
     this.#trace.add({
       time: now,
@@ -322,6 +328,7 @@ export class Broker {
   #ack(token: string, id: MessageId, now: number): Decision {
     this.#trace.add({ time: now, input: token, queue: id.queue, what: { type: 'ack', id } });
     const waits = this.#queues.find(id.queue)?.get(id.id) !== undefined;
+    if (waits) this.#meter.acked(id, now);
     return answer(DONE, waits ? [{ type: 'message-acked', id }] : []);
   }
 
@@ -338,5 +345,3 @@ export class Broker {
     };
   }
 }
-
-const SHUTDOWN_REFUSED: LimitReached = { status: 403, reason: 'switch.allowShutdown is false' };

@@ -12,6 +12,9 @@ export interface DropLimits {
   readonly maxDeadLetters: number;
 }
 
+/** How often it is looked for messages whose time is over, in ms. */
+export const LOOK_INTERVAL_MS = 1000;
+
 /** Makes the payload that tells a caller that its request fails, of the request's payload and the reason. */
 export type FailureAnswer = (request: Buffer, reason: string) => Buffer;
 

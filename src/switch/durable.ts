@@ -3,9 +3,10 @@ import { Broker } from './broker.ts';
 import type { FailureAnswer } from './drops.ts';
 import { type HostOptions, keepInMemory, SwitchHost } from './host.ts';
 import type { BrokerLimits } from './limits.ts';
+import type { SwitchMeter } from './meter.ts';
 import type { Operation } from './protocol.ts';
 import { operationCodec } from './record.ts';
-import type { Unattended } from './report.ts';
+import { type Measures, measuresOf, type Unattended } from './report.ts';
 
 export interface DurableSwitchOptions {
   readonly limits: BrokerLimits;
@@ -18,6 +19,7 @@ export interface DurableSwitchOptions {
   readonly shutdown: HostOptions['shutdown'];
   readonly failureAnswer: FailureAnswer;
   readonly policy: NonNullable<HostOptions['policy']>;
+  readonly meter: SwitchMeter;
 }
 
 export interface DurableSwitch {
@@ -26,6 +28,8 @@ export interface DurableSwitch {
   readonly heldBytes: () => number;
   /** Where requests wait though nobody listens. */
   readonly unattended: () => Unattended[];
+  /** What there is now, in numbers. */
+  readonly measures: () => Measures;
   /** Why nothing more is accepted at present; `undefined`: all is well. */
   readonly trouble: () => string | undefined;
   /** Keeps all that was accepted. Nobody may ask any more. */
@@ -36,8 +40,8 @@ export interface DurableSwitch {
  * A switch with what its journal holds. Throws a `JournalError` when that can't be read, or the file system's error.
  */
 export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch {
-  const { limits, journal, now, shutdown, failureAnswer, policy } = options;
-  const broker = new Broker(limits, now(), { failureAnswer });
+  const { limits, journal, now, shutdown, failureAnswer, policy, meter } = options;
+  const broker = new Broker(limits, now(), { failureAnswer, meter });
   const kept =
     journal === undefined
       ? undefined
@@ -56,6 +60,7 @@ export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch 
     host: new SwitchHost({ broker, now, commit, shutdown, policy }),
     heldBytes: () => broker.heldBytes,
     unattended: () => broker.unattended(),
+    measures: () => measuresOf(broker),
     trouble: () => kept?.trouble,
     close: async () => kept?.close(),
   };

@@ -2,8 +2,11 @@ import type { Conversation, Peer } from '../wire/conversation.ts';
 import { detectProtocol, type Protocol } from '../wire/detect.ts';
 import { chooseByFirstByte, refusing, whyUnspoken } from '../wire/first-byte.ts';
 import { httpResponse } from '../wire/http-response.ts';
+import { NO_PAGES, type Page, type Pages } from '../wire/pages.ts';
 import type { SwitchClient, SwitchHost } from './host.ts';
 import { type HttpLimits, httpConversation } from './http.ts';
+import type { Refusal } from './http-codec.ts';
+import type { Guard } from './policy.ts';
 import { PushConversation, type PushLimits } from './push.ts';
 import { writeError } from './push-codec.ts';
 
@@ -16,19 +19,20 @@ export interface SwitchFrontLimits extends HttpLimits, PushLimits {
 /**
  * Serves the switch on its socket: gives what starts the conversation of each new connection, in HTTP or in MessagePack,
  * as its first byte says. `refused` is told of every request that is not carried out, with the reason as the client was
- * told it.
+ * told it. `pages` are read over HTTP without a login, by whoever may look at the state of the switch.
  */
 export function createSwitchFront(
   host: SwitchHost,
   limits: SwitchFrontLimits,
   refused: (reason: string) => void,
+  pages: Pages = NO_PAGES,
 ): (peer: Peer) => Conversation {
   const choose = (firstByte: number, peer: Peer): Conversation => {
     const protocol = detectProtocol(firstByte);
     const guard = host.guard(peer.identity);
     if (guard === undefined) return refusing('forbidden', () => forbidden(protocol, peer, refused));
     const client = (): SwitchClient => host.connect(guard);
-    if (isHttp(firstByte)) return httpConversation(client(), limits, refused);
+    if (isHttp(firstByte)) return httpConversation(client(), limits, refused, guarded(pages, guard));
     if (protocol === 'messagepack') return new PushConversation(client(), peer, limits, refused);
     return refusing(protocol, () => {
       const reason = whyUnspoken(protocol, firstByte, 'HTTP and MessagePack-RPC');
@@ -38,6 +42,15 @@ export function createSwitchFront(
   };
   return (peer) => chooseByFirstByte((firstByte) => choose(firstByte, peer), limits.slowReaderTimeout);
 }
+
+/** They tell of all queues, as the diagnostics do. */
+const guarded =
+  (pages: Pages, guard: Guard) =>
+  (target: string): Page | Refusal | undefined => {
+    const page = pages(target);
+    const reason = page === undefined ? undefined : guard({ type: 'diagnostics' });
+    return reason === undefined ? page : { type: 'refused', status: 403, reason };
+  };
 
 /** In HTTP, unless MessagePack is spoken: a person can read it with any client. */
 function forbidden(

@@ -3,8 +3,9 @@ import { converse } from '../wire/converse.ts';
 import { createHttpReader, type HttpRequest } from '../wire/http.ts';
 import { statusOf } from '../wire/http-fault.ts';
 import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
+import type { Page } from '../wire/pages.ts';
 import type { SwitchClient } from './host.ts';
-import { readRequest, writeResponse } from './http-codec.ts';
+import { type Refusal, readRequest, writeResponse } from './http-codec.ts';
 import type { Out } from './protocol.ts';
 
 /** Each is a setting; the texts name it. */
@@ -15,11 +16,12 @@ export interface HttpLimits {
   readonly maxTransferTimeout: number;
 }
 
-/** The switch over HTTP, for one connection. `refused` is told of every request that is not carried out. */
+/** The switch over HTTP, for one connection. `refused` is told of every request that is not carried out; `pageAt` gives what is none of the protocol's. */
 export function httpConversation(
   client: SwitchClient,
   limits: HttpLimits,
   refused: (reason: string) => void,
+  pageAt: (target: string) => Page | Refusal | undefined,
 ): Conversation {
   const respond = ({ method, keepAlive }: HttpRequest, out: Out): Reply => {
     if (out.type === 'refused') refused(out.reason);
@@ -27,6 +29,11 @@ export function httpConversation(
     // A client takes a body behind the head that it asked for as the next answer.
     const bytes = httpResponse(status, undefined, method === 'HEAD' ? '' : body, keepAlive);
     return keepAlive ? reply(bytes) : farewell(bytes);
+  };
+  const show = (message: HttpRequest, page: Page | Refusal): Reply => {
+    if ('type' in page) return respond(message, page);
+    const bytes = httpResponse(page.status, page.contentType, page.body, message.keepAlive);
+    return message.keepAlive ? reply(bytes) : farewell(bytes);
   };
   return converse({
     protocol: 'switch',
@@ -37,6 +44,8 @@ export function httpConversation(
     }),
     answer: (message) => {
       if (message.type === 'continue') return reply(HTTP_CONTINUE);
+      const page = message.method === 'GET' ? pageAt(message.target) : undefined;
+      if (page !== undefined) return show(message, page);
       const request = readRequest(message, limits.maxTransferTimeout);
       if (request.type === 'refused') return respond(message, request);
       const out = client.perform(request);

@@ -18,8 +18,12 @@ export interface BrokerLimits extends TraceLimits, DropLimits {
   readonly allowShutdown: boolean;
 }
 
+/** The setting that a request came up against. */
+export type LimitName = `switch.${Exclude<keyof BrokerLimits, keyof TraceLimits | keyof DropLimits>}`;
+
 /** Why a request is not carried out, as HTTP has it. */
 export interface LimitReached {
+  readonly limit: LimitName;
   readonly status: 400 | 403 | 413 | 503;
   readonly reason: string;
 }
@@ -32,19 +36,21 @@ export function wrongName(
   const bytes = Buffer.byteLength(name);
   if (bytes <= maxNameBytes) return undefined;
   const reason = `the name of a ${what} of ${bytes} bytes is over switch.maxNameBytes (${maxNameBytes})`;
-  return { status: 400, reason };
+  return { limit: 'switch.maxNameBytes', status: 400, reason };
 }
 
 /** Why there can't be one more session. */
 export function tooManySessions(sessions: number, { maxSessions }: BrokerLimits): LimitReached | undefined {
   if (sessions < maxSessions) return undefined;
-  return { status: 503, reason: `there are as many sessions as switch.maxSessions (${maxSessions}) allows` };
+  const reason = `there are as many sessions as switch.maxSessions (${maxSessions}) allows`;
+  return { limit: 'switch.maxSessions', status: 503, reason };
 }
 
 /** Why there can't be one more queue. */
 export function tooManyQueues(queues: number, { maxQueues }: BrokerLimits): LimitReached | undefined {
   if (queues < maxQueues) return undefined;
-  return { status: 503, reason: `there are as many queues as switch.maxQueues (${maxQueues}) allows` };
+  const reason = `there are as many queues as switch.maxQueues (${maxQueues}) allows`;
+  return { limit: 'switch.maxQueues', status: 503, reason };
 }
 
 /** Why so many queues can't be asked for at once. */
@@ -53,7 +59,8 @@ export function tooManyAsked(
   { maxTransferQueues }: BrokerLimits,
 ): LimitReached | undefined {
   if (length <= maxTransferQueues) return undefined;
-  return { status: 400, reason: `${length} queues are over switch.maxTransferQueues (${maxTransferQueues})` };
+  const reason = `${length} queues are over switch.maxTransferQueues (${maxTransferQueues})`;
+  return { limit: 'switch.maxTransferQueues', status: 400, reason };
 }
 
 /** Why a session may not wait once more. */
@@ -63,7 +70,7 @@ export function tooManyWait(
 ): LimitReached | undefined {
   if (waiting < maxWaitingTransfers) return undefined;
   const reason = `${waiting} transfers of this session wait, as many as switch.maxWaitingTransfers allows`;
-  return { status: 503, reason };
+  return { limit: 'switch.maxWaitingTransfers', status: 503, reason };
 }
 
 /** Why a queue can't take a payload; what is accepted and not kept yet counts. */
@@ -72,13 +79,19 @@ export function queueFull(queue: Queue, payload: Buffer, limits: BrokerLimits): 
   const { length } = payload;
   if (length > maxMessageBytes) {
     const reason = `a message of ${length} bytes is over switch.maxMessageBytes (${maxMessageBytes})`;
-    return { status: 413, reason };
+    return { limit: 'switch.maxMessageBytes', status: 413, reason };
   }
   if (queue.expectedSize >= maxQueueMessages) {
     const reason = `the queue ${queue.name} holds switch.maxQueueMessages (${maxQueueMessages}) messages`;
-    return { status: 503, reason };
+    return { limit: 'switch.maxQueueMessages', status: 503, reason };
   }
   if (queue.expectedBytes + length <= maxQueueBytes) return undefined;
   const reason = `the queue ${queue.name} would hold more than switch.maxQueueBytes (${maxQueueBytes})`;
-  return { status: 503, reason };
+  return { limit: 'switch.maxQueueBytes', status: 503, reason };
 }
+
+export const SHUTDOWN_REFUSED: LimitReached = {
+  limit: 'switch.allowShutdown',
+  status: 403,
+  reason: 'switch.allowShutdown is false',
+};

@@ -74,3 +74,29 @@ export const queueNames = (queues: Queues, prefix: string, alive: boolean): stri
     .map(({ name }) => name)
     .sort()
     .reverse();
+
+/** The state of the switch in numbers. */
+export interface Measures {
+  readonly sessions: number;
+  readonly queues: readonly QueueMeasures[];
+}
+
+export interface QueueMeasures {
+  readonly name: string;
+  readonly persistent: boolean;
+  readonly messages: number;
+  readonly bytes: number;
+  /** When the oldest message came: ms since the epoch. */
+  readonly oldest: number | undefined;
+}
+
+export const measuresOf = (switched: { readonly sessions: number; queues(): Iterable<Queue> }): Measures => ({
+  sessions: switched.sessions,
+  queues: [...switched.queues()].map((queue) => ({
+    name: queue.name,
+    persistent: queue.owner === undefined,
+    messages: queue.size,
+    bytes: queue.bytes,
+    oldest: queue.block(Number.NEGATIVE_INFINITY, 1)[0]?.time,
+  })),
+});

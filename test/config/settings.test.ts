@@ -123,6 +123,15 @@ const WRONG: Readonly<Record<string, readonly [value: string, expected: string]>
   'log.format': ['xml', 'one of auto, json, pretty'],
   'log.maxRepeats': ['ten', COUNT],
   'log.repeatInterval': ['10sec', DURATION_OR_0],
+  'metrics.textfile': ['a\0', TEXT],
+  'metrics.interval': ['0', DURATION],
+  'metrics.listen': [
+    '0.0.0.0:9155',
+    'an address of the loopback with a port, such as 127.0.0.1:9155 or [::1]:9155, or nothing',
+  ],
+  'metrics.maxQueues': ['0', COUNT],
+  'health.staleAfter': ['-1', DURATION_OR_0],
+  'health.maxLoopDelay': ['0', DURATION],
   'shutdown.timeout': ['1d', DURATION_OR_0],
 };
 
@@ -279,6 +288,13 @@ function valuesOf(setting: Setting): fc.Arbitrary<string> {
       return fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/);
     case 'store-path':
       return fc.stringMatching(/^[A-Za-z0-9_@-]+(\/[A-Za-z0-9_@-]+)*$/);
+    case 'loopback-or-none':
+      return fc.oneof(
+        fc.constant(''),
+        fc
+          .tuple(fc.constantFrom('localhost', '127.0.0.1', '[::1]'), fc.nat(65_535))
+          .map(([host, port]) => `${host}:${port}`),
+      );
     case 'path':
       return fc.string({ minLength: 1, unit: 'binary' }).filter((path) => !path.includes('\0'));
     case 'text':

@@ -76,7 +76,7 @@ test('on a terminal the log is for people', async (t) => {
   let screen = '';
   for await (const chunk of child.stdout) {
     screen += chunk;
-    if (!screen.includes('the view of attached SRs is fresh')) continue;
+    if (!screen.includes(' serves')) continue;
     process.kill(Number(readFileSync(join(directory, 'datapathd.lock'), 'latin1')), 'SIGTERM');
     break;
   }

@@ -14,7 +14,11 @@ const TOOLS = [
   { program: 'qemu-nbd', package: 'qemu-utils' },
   { program: 'qemu-io', package: 'qemu-utils' },
   { program: 'nbdcopy', package: 'libnbd-bin' },
+  { program: 'promtool', package: 'prometheus' },
 ] as const;
+
+/** Not installed, also as root: what is installed of it would run as a service. Its programs need the C library alone. */
+const ONLY_UNPACKED: readonly string[] = ['prometheus'];
 
 /** The C library's headers, without which a compiler compiles nothing. */
 const HEADERS = { file: '/usr/include/stdio.h', package: 'libc6-dev' };
@@ -32,8 +36,10 @@ export function provideTools(cache: string, environment: NodeJS.ProcessEnv): Nod
   const missing = missingPackages(extended);
   if (missing.length === 0) return extended;
   console.log(`the tests need ${missing.join(', ')}: getting them as Debian packages …`);
-  if (process.getuid?.() === 0) install(missing);
-  else unpack(missing, unpacked);
+  const installed = process.getuid?.() === 0 ? missing.filter((name) => !ONLY_UNPACKED.includes(name)) : [];
+  if (installed.length > 0) install(installed);
+  const others = missing.filter((name) => !installed.includes(name));
+  if (others.length > 0) unpack(others, unpacked);
   const still = missingPackages(withUnpacked(environment, unpacked));
   if (still.length > 0) throw new CannotProvide(advice(still, 'they are still missing'));
   return withUnpacked(environment, unpacked);
@@ -79,7 +85,8 @@ function unpack(packages: readonly string[], unpacked: string): void {
   mkdirSync(unpacked, { recursive: true });
   const downloads = mkdtempSync(join(unpacked, 'debs-'));
   try {
-    const wanted = [...new Set([...packages, ...notInstalled(packages)])];
+    const needing = packages.filter((name) => !ONLY_UNPACKED.includes(name));
+    const wanted = [...new Set([...packages, ...notInstalled(needing)])];
     const complaint = apt(['download', '-qq', ...wanted], downloads);
     if (complaint !== undefined) throw new CannotProvide(advice(packages, complaint));
     for (const deb of globSync(join(downloads, '*.deb'))) {

@@ -18,6 +18,7 @@ const PROGRAMS = [
   'qemu-nbd',
   'qemu-io',
   'nbdcopy',
+  'promtool',
   'dpkg',
   'dpkg-deb',
   'tar',

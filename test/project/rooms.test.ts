@@ -13,7 +13,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   xenstore: ['wire'],
   // Scripts read and write JSON, and get pipes as Node has none.
   storage: ['rpc', 'xenstore', 'journal', 'wire', 'posix.ts'],
-  service: ['rpc', 'wire'],
+  // The service manager is told by datagrams, which Node has none of.
+  service: ['rpc', 'wire', 'posix.ts'],
   // Plugins are checked and tried without a daemon, and what a daemon answers is read by its own schemas.
   // Where the switch's socket and state are, the daemon's configuration says; a backup works on the state itself; and the
   // switch is spoken to in MessagePack with the client that is for everybody.

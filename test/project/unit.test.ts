@@ -1,33 +1,113 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { configFrom, resolveSwitchPath } from '../../src/config.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 
-const UNIT = join(import.meta.dirname, '../../systemd/datapathd.service');
+const OURS = join(import.meta.dirname, '../../systemd');
+const UNIT = 'datapathd.service';
+const SOCKET = 'datapathd.socket';
+const DROP_IN = 'datapathd.service.d/pure-switch.conf';
+const INSTEAD = 'datapathd.service.d/instead-of-xapi-services.conf';
 const SYSTEM_UNITS = '/usr/lib/systemd/system';
 
-test('systemd accepts the unit without a word', (t) => {
-  // A root in which the program is installed; the units that every system has are the machine's own.
+/** A root in which the program is installed; the units that every system has are the machine's own. */
+function rootWith(t: TestContext, files: readonly string[]): { root: string; units: string } {
   const root = tempDirectory(t);
   const units = join(root, SYSTEM_UNITS);
   mkdirSync(units, { recursive: true });
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
+  symlinkSync('usr/bin', join(root, 'bin'));
   for (const path of globSync(`${SYSTEM_UNITS}/*.{target,slice,mount}`)) {
     copyFileSync(path, join(units, basename(path)));
   }
-  copyFileSync(UNIT, join(units, 'datapathd.service'));
-  writeFileSync(join(root, 'usr/bin/datapathd'), '#!/bin/sh\n');
-  chmodSync(join(root, 'usr/bin/datapathd'), 0o755);
+  for (const file of files) cpSync(join(OURS, file), join(units, file));
+  for (const program of ['datapathd', 'kill']) {
+    writeFileSync(join(root, 'usr/bin', program), '#!/bin/sh\n');
+    chmodSync(join(root, 'usr/bin', program), 0o755);
+  }
+  return { root, units };
+}
 
-  const { status, stdout, stderr } = spawnSync(
-    'systemd-analyze',
-    ['verify', `--root=${root}`, 'datapathd.service'],
-    {
-      encoding: 'utf8',
-    },
+function analyze(words: readonly string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync('systemd-analyze', words, { encoding: 'utf8' });
+  return { status, output: stdout + stderr };
+}
+
+/** How exposed the service is, from 0 to 10. */
+function exposure(units: string): number {
+  const { output } = analyze(['security', '--offline=true', '--no-pager', join(units, UNIT)]);
+  const [, score] = /Overall exposure level for \S+: ([0-9.]+) /.exec(output) ?? [];
+  assert.ok(score !== undefined, output);
+  return Number(score);
+}
+
+for (const [name, files, unit] of [
+  ['the unit', [UNIT], UNIT],
+  ['the unit of a switch alone', [UNIT, DROP_IN], UNIT],
+  ["the unit in the place of xapi's services", [UNIT, INSTEAD], UNIT],
+  ['the socket unit', [UNIT, SOCKET], SOCKET],
+] as const) {
+  test(`systemd accepts ${name} without a word`, (t) => {
+    const { root } = rootWith(t, files);
+    assert.deepEqual(analyze(['verify', `--root=${root}`, unit]), { status: 0, output: '' });
+  });
+}
+
+/** The score that a file says it has. */
+function saidIn(file: string): number {
+  const [, score] = /gives it ([0-9.]+) of\s(?:# )?10/.exec(readFileSync(join(OURS, file), 'utf8')) ?? [];
+  assert.ok(score !== undefined, `${file} says no score`);
+  return Number(score);
+}
+
+test('the service of a switch alone is shut nearly altogether, and as its drop-in says', (t) => {
+  const score = exposure(rootWith(t, [UNIT, DROP_IN]).units);
+  assert.ok(score <= saidIn(DROP_IN), `${score}`);
+  assert.ok(score <= 1.2, `${score}`);
+});
+
+test('the service with plugins is no more open than its unit says', (t) => {
+  const score = exposure(rootWith(t, [UNIT]).units);
+  assert.ok(score <= saidIn(UNIT), `${score}`);
+});
+
+test('the socket unit listens where the daemon does by default', () => {
+  const text = readFileSync(join(OURS, SOCKET), 'utf8');
+  const paths = [...text.matchAll(/^ListenStream=(.*)$/gm)].map(([, path]) => path);
+  const { config } = configFrom([]);
+  const queue = join(config.sockets.directory, config.datapath.queue);
+  assert.deepEqual(paths, [resolveSwitchPath(config), queue]);
+});
+
+test("in the place of xapi's services it has their names while it is enabled, and they have them again afterwards", (t) => {
+  const { root, units } = rootWith(t, [UNIT, INSTEAD]);
+  const names = ['message-switch.service', 'xapi-storage-script.service'];
+  for (const name of names) writeFileSync(join(units, name), '[Service]\nExecStart=/usr/bin/old\n');
+  const systemctl = (verb: string): void => {
+    const { status, stderr } = spawnSync('systemctl', [`--root=${root}`, verb, UNIT], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  };
+  const links = (): string[] =>
+    readdirSync(join(root, 'etc/systemd/system')).filter((name) => names.includes(name));
+  systemctl('enable');
+  assert.deepEqual(
+    links().map((name) => basename(readlinkSync(join(root, 'etc/systemd/system', name)))),
+    [UNIT, UNIT],
   );
-  assert.equal(stdout + stderr, '');
-  assert.equal(status, 0);
+  systemctl('disable');
+  assert.deepEqual(links(), []);
 });

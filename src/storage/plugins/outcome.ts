@@ -62,7 +62,7 @@ export function statusText(status: Status): string {
     case 'signal':
       return `signal ${status.signal}`;
     case 'timed-out':
-      return `timed out after ${seconds(status.after)}`;
+      return `${TIMED_OUT} after ${seconds(status.after)}`;
     case 'too-much':
       return `printed more than plugins.maxOutputBytes (${status.limit}) bytes`;
     case 'stopped':
@@ -73,6 +73,10 @@ export function statusText(status: Status): string {
       return `not run: ${status.reason}`;
   }
 }
+
+export const hasTimedOut = ({ status }: ScriptFailure): boolean => status.startsWith(TIMED_OUT);
+
+const TIMED_OUT = 'timed out';
 
 export const seconds = (ms: number): string =>
   `${ms >= 10_000 ? Math.round(ms / 1000) : Math.round(ms) / 1000} s`;

@@ -6,6 +6,7 @@ import type { RunningScripts } from './left-behind.ts';
 import {
   type Ended,
   failure,
+  hasTimedOut,
   type RunContext,
   type RunOutcome,
   readScriptError,
@@ -206,7 +207,7 @@ function settle(outcome: RunOutcome, { plugin, method }: RunContext, { counters,
   if (outcome.type === 'error') counters.errors += 1;
   if (outcome.type === 'failed') {
     counters.failures += 1;
-    if (outcome.status.startsWith('timed out')) counters.timeouts += 1;
+    if (hasTimedOut(outcome)) counters.timeouts += 1;
     log.warn({ plugin, method, waited, ran, stderr: outcome.stderr }, outcome.reason);
   } else {
     const code = outcome.type === 'error' ? outcome.code : undefined;

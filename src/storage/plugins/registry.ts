@@ -75,7 +75,8 @@ export class Registry {
     this.#log = log;
     this.#host = {
       settings,
-      timeOf: timeByMethod(settings.timeouts, settings.timeout),
+      // Of the settings as they are now: they may change.
+      timeOf: (method) => timeByMethod(settings.timeouts, settings.timeout)(method),
       environment: cleanEnvironment(settings.environment, options.environment),
       running: options.running,
       owner,
