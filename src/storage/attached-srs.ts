@@ -1,7 +1,7 @@
 import { smapiv2Error } from './errors.ts';
 import type { AttachedSr } from './operations.ts';
 import type { Plugin } from './plugins/plugin.ts';
-import { isScriptError, runScript, scriptOf } from './scripts.ts';
+import { runScript, scriptOf, unlessScriptError } from './scripts.ts';
 import { SrInterface } from './sr.ts';
 import type { Commit, StorageState } from './state.ts';
 import { UNKNOWN_QUEUE } from './takeover.ts';
@@ -106,12 +106,8 @@ export class AttachedSrs {
     const { commit, publisher, measurements } = this.#options;
     const attached = this.#find(plugin.name, sr);
     if (attached === undefined) return;
-    try {
-      await runScript(plugin, DETACH, { dbg, sr: attached.handle });
-    } catch (error) {
-      // It was detached by a daemon that was killed before it could keep that.
-      if (!isScriptError(error, 'Sr_not_attached')) throw error;
-    }
+    // Unless it was detached by a daemon that was killed before it could keep that.
+    await runScript(plugin, DETACH, { dbg, sr: attached.handle }).catch(unlessScriptError('Sr_not_attached'));
     // Out of the store before it is forgotten here: what is not known any more would stay there.
     await publisher.remove(sr);
     await commit([{ type: 'sr-detached', sr }]);

@@ -3,7 +3,7 @@ import type { Backend } from '../xenstore/backend-table.ts';
 import type { Patience, ViewState } from '../xenstore/view.ts';
 import { closeOpened, letGo, type Mending, settleStep } from './daemon-implementation-mend.ts';
 import type { Repair, Trouble } from './daemon-interface.ts';
-import { type Datapath, type DatapathKey, stateOf } from './datapath-state.ts';
+import { type Datapath, type DatapathKey, keyText, stateOf } from './datapath-state.ts';
 import type { AttachedSr, Opened } from './operations.ts';
 import type { Registry } from './plugins/registry.ts';
 import { runScript, scriptOf } from './scripts.ts';
@@ -72,11 +72,8 @@ export async function repair(on: Verifying, dbg: string): Promise<Repair[]> {
 const ID_DIGITS = 12;
 
 /** A short name for a datapath: what it is made of may be a URI, which may hold secrets. */
-export const datapathId = ({ sr, vdi, domain }: DatapathKey): string =>
-  createHash('sha256')
-    .update(JSON.stringify([sr, vdi, domain]))
-    .digest('hex')
-    .slice(0, ID_DIGITS);
+export const datapathId = (key: DatapathKey): string =>
+  createHash('sha256').update(keyText(key)).digest('hex').slice(0, ID_DIGITS);
 
 function ofState({ trouble }: Verifying): Found[] {
   const reason = trouble();

@@ -7,7 +7,7 @@ import type { Directions, Subject } from './datapath-rules.ts';
 import type { DatapathDriver } from './datapaths.ts';
 import { answered, type Disks, type HeldUse, type Volumes } from './disks.ts';
 import { smapiv3Error } from './errors.ts';
-import { asSmapiv3 } from './pass-through.ts';
+import { inSmapiv3 } from './pass-through.ts';
 import type { Plugin } from './plugins/plugin.ts';
 import { runScript, type Script, scriptOf } from './scripts.ts';
 import { type DatapathPlugins, type HostView, schemeOf, select } from './selector.ts';
@@ -35,7 +35,7 @@ type DataMethods = Implementation<(typeof DataInterface)['methods']>;
 export function datapathImplementation(on: DatapathQueue): DatapathMethods {
   const { disks, inOrder } = on;
   const inTurn = <T>(uri: string, task: () => Promise<T>): Promise<T> =>
-    inWords(() => inOrder(NO_SR, [uri], task));
+    inSmapiv3(() => inOrder(NO_SR, [uri], task));
   const nothing = (uri: string, task: () => Promise<void>): Promise<null> =>
     inTurn(uri, async () => {
       await task();
@@ -148,7 +148,7 @@ const SCRIPTS = {
 export function dataImplementation(on: DatapathQueue): DataMethods {
   const owners = new Map<string, string>();
   const begun = async (uri: string, begin: () => Promise<Operation>): Promise<Operation> => {
-    const operation = await inWords(begin);
+    const operation = await inSmapiv3(begin);
     const scheme = schemeOf(uri);
     if (scheme !== undefined) owners.set(operation.join(), scheme);
     return operation;
@@ -157,7 +157,7 @@ export function dataImplementation(on: DatapathQueue): DataMethods {
     script: Script<Result>,
     params: { readonly dbg: string; readonly operation: Operation },
   ): Promise<Static<Result>> =>
-    inWords(() =>
+    inSmapiv3(() =>
       firstThat(plugins(params.operation, script), (plugin) => runScript(plugin, script, { ...params })),
     );
   const plugins = (operation: Operation, script: Script): readonly Plugin[] => {
@@ -177,7 +177,7 @@ export function dataImplementation(on: DatapathQueue): DataMethods {
     },
     ls: async ({ dbg }) => {
       const having = on.all().filter((plugin) => plugin.has(SCRIPTS.ls.name));
-      const lists = await inWords(() =>
+      const lists = await inSmapiv3(() =>
         Promise.all(having.map((plugin) => runScript(plugin, SCRIPTS.ls, { dbg }))),
       );
       return lists.flat();
@@ -196,13 +196,4 @@ async function firstThat<T>(plugins: readonly Plugin[], run: (plugin: Plugin) =>
     }
   }
   throw failure;
-}
-
-/** Fails with the errors of SMAPIv3. */
-async function inWords<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw asSmapiv3(error);
-  }
 }

@@ -39,6 +39,9 @@ export type DatapathKey = {
   readonly domain: string;
 };
 
+/** The key as one text: JSON, as each of its parts may hold any character. */
+export const keyText = ({ sr, vdi, domain }: DatapathKey): string => JSON.stringify([sr, vdi, domain]);
+
 /** A `dp` name that holds a datapath. */
 export type Holder = {
   readonly dp: string;

@@ -3,11 +3,11 @@ import type { Struct } from '../wire/value.ts';
 import type { AnsweredBackend } from './backend-forms.ts';
 import { DatapathInterface } from './datapath.ts';
 import type { Directions, Subject } from './datapath-rules.ts';
-import type { Choice } from './datapath-state.ts';
+import { type Choice, keyText } from './datapath-state.ts';
 import type { DatapathDriver, Datapaths } from './datapaths.ts';
 import { smapiv2Error } from './errors.ts';
 import type { Opened } from './operations.ts';
-import { isScriptError, type Script, scriptOf } from './scripts.ts';
+import { type Script, scriptOf, unlessScriptError } from './scripts.ts';
 import {
   type DatapathPlugins,
   type HostView,
@@ -152,7 +152,7 @@ export class Disks {
   /** The disks of an SR that the daemon before this one attached are known by what is done to them. */
   async #adopt(use: HeldUse, volumes: Volumes, isHeld: boolean): Promise<void> {
     const { state, datapaths } = this.#options;
-    if (!this.#isTakenOver(use.sr) || state.datapath(use) !== undefined || this.#letGo.has(letGoId(use)))
+    if (!this.#isTakenOver(use.sr) || state.datapath(use) !== undefined || this.#letGo.has(keyText(use)))
       return;
     await datapaths.adopt(use, await this.#chooseVolume(use, use.domain, volumes), isHeld);
   }
@@ -165,7 +165,7 @@ export class Disks {
   #noteLetGo(use: HeldUse): void {
     const [oldest] = this.#letGo;
     if (oldest !== undefined && this.#letGo.size >= MAX_LET_GO) this.#letGo.delete(oldest);
-    this.#letGo.add(letGoId(use));
+    this.#letGo.add(keyText(use));
   }
 
   async #chooseVolume(use: VdiUse, domain: string, volumes: Volumes): Promise<Choice> {
@@ -211,22 +211,14 @@ export class Disks {
 
 const MAX_LET_GO = 10_000;
 
-const letGoId = ({ sr, vdi, domain }: HeldUse): string => JSON.stringify([sr, vdi, domain]);
-
-/** A volume that is not there any more is attached nowhere. */
-function unlessGone(error: unknown): void {
-  if (!isScriptError(error, 'Volume_does_not_exist')) throw error;
-}
+/** A volume that is not there any more is attached nowhere, and need not be destroyed. */
+const unlessGone = unlessScriptError('Volume_does_not_exist');
 
 const keyOf = ({ sr, vdi, vm }: Pick<VdiUse, 'sr' | 'vdi' | 'vm'>) => ({ sr, vdi, vm });
 
 /** Destroys the clone that stood for a disk. One that is gone is destroyed: somebody was killed before he could say so. */
 export async function destroyClone(volumes: Pick<Volumes, 'destroy'>, clone: string): Promise<void> {
-  try {
-    await volumes.destroy(clone);
-  } catch (error) {
-    if (!isScriptError(error, 'Volume_does_not_exist')) throw error;
-  }
+  await volumes.destroy(clone).catch(unlessGone);
 }
 
 /** Runs a datapath script and gives what it answers, or throws. */

@@ -1,5 +1,5 @@
 import { Journal, type JournalOptions } from '../journal/journal.ts';
-import { type StorageOperation, storageCodec } from './operations.ts';
+import { ROUGH_BYTES, type StorageOperation, storageCodec } from './operations.ts';
 import { type Commit, StorageState } from './state.ts';
 
 export interface DurableStorageOptions {
@@ -82,5 +82,3 @@ const committed = (
 
 const heldBytes = ({ counts }: StorageState): number =>
   ROUGH_BYTES * (counts.srs + counts.opened + counts.datapaths);
-
-const ROUGH_BYTES = 1024;

@@ -178,7 +178,8 @@ export const storageCodec: Codec<StorageOperation> = {
   roughBytes: () => ROUGH_BYTES,
 };
 
-const ROUGH_BYTES = 1024;
+/** What one of the things takes in the journal, roughly. */
+export const ROUGH_BYTES = 1024;
 
 function parts(operation: StorageOperation): [kind: number, value: Value] {
   switch (operation.type) {

@@ -4,7 +4,7 @@ import { bind, type Method, type ServiceObserver } from '../rpc/service.ts';
 import type { Struct } from '../wire/value.ts';
 import { smapiv3Error } from './errors.ts';
 import type { Plugin } from './plugins/plugin.ts';
-import { runScript, type Script, scriptOf } from './scripts.ts';
+import { runScript, scriptOf } from './scripts.ts';
 
 /** Methods that are what a plugin's scripts are, for people and tools: the parameters go to the script as they came. */
 export function passThrough(
@@ -15,17 +15,18 @@ export function passThrough(
 ): Method[] {
   return Object.entries(definition.methods).flatMap(([key, { aliases, params }]) => {
     const script = scriptOf(definition, key);
-    const run = (_checked: unknown, _context: unknown, given: Struct) => inSmapiv3(plugin(), script, given);
+    const run = (_checked: unknown, _context: unknown, given: Struct) =>
+      inSmapiv3(() => runScript(plugin(), script, given));
     return [key, ...aliases].map((spelling) =>
       bind(`${prefix}${definition.name}.${spelling}`, params, definition.errors, run, observer),
     );
   });
 }
 
-/** Runs a script, and fails with the errors of SMAPIv3. */
-export async function inSmapiv3(plugin: Plugin, script: Script, params: Struct): Promise<unknown> {
+/** Fails with the errors of SMAPIv3. */
+export async function inSmapiv3<T>(run: () => Promise<T>): Promise<T> {
   try {
-    return await runScript(plugin, script, params);
+    return await run();
   } catch (error) {
     throw asSmapiv3(error);
   }
@@ -41,7 +42,7 @@ const NAMED = [
 ] as const;
 
 /** What a script failed with in SMAPIv3's own words, where it has any. */
-export function asSmapiv3(error: unknown): unknown {
+function asSmapiv3(error: unknown): unknown {
   if (!(error instanceof DeclaredError) || error.tag !== 'Backend_error_with_backtrace') return error;
   const [code, params] = Array.isArray(error.value) ? error.value : [];
   const named = NAMED.find((name) => name === code);

@@ -79,8 +79,14 @@ function scriptError({ code, params, backtrace }: ScriptError): Error {
 const scriptFailure = ({ script, status, stdout, stderr, reason }: ScriptFailure): Error =>
   smapiv2Error('Backend_error', [SCRIPT_FAILED, [script, status, stdout, stderr, reason]], reason);
 
-/** Whether it is the error of this name that a script told of. */
-export const isScriptError = (error: unknown, code: string): boolean =>
+/** Lets the error of this name pass that a script told of, and throws every other one on: for a `catch`. */
+export const unlessScriptError =
+  (code: string) =>
+  (error: unknown): void => {
+    if (!isScriptError(error, code)) throw error;
+  };
+
+const isScriptError = (error: unknown, code: string): boolean =>
   error instanceof DeclaredError &&
   error.tag === 'Backend_error_with_backtrace' &&
   Array.isArray(error.value) &&

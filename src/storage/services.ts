@@ -61,7 +61,7 @@ export function datapathService(
 }
 
 /** What stands before the methods of SMAPIv3's `SR` on a volume plugin's queue, where SMAPIv2 has the name. */
-export const SMAPIV3_PREFIX = 'SMAPIv3.';
+const SMAPIV3_PREFIX = 'SMAPIv3.';
 
 /** The service of a volume plugin's queue: SMAPIv2 for xapi, and the plugin's own interfaces for people and tools. */
 export function volumeService(

@@ -1,4 +1,4 @@
-import { type Datapath, type DatapathKey, mayWrite } from './datapath-state.ts';
+import { type Datapath, type DatapathKey, keyText, mayWrite } from './datapath-state.ts';
 import type { AttachedSr, Opened, OpenedKey, StorageOperation } from './operations.ts';
 
 /** Keeps operations, in their order; rejects with the reason when they can't be kept. */
@@ -41,7 +41,7 @@ export class StorageState {
   }
 
   datapath(key: DatapathKey): Datapath | undefined {
-    return this.#datapaths.get(datapathId(key));
+    return this.#datapaths.get(keyText(key));
   }
 
   open(key: OpenedKey): Opened | undefined {
@@ -81,7 +81,7 @@ export class StorageState {
         this.#set(operation.datapath);
         return;
       case 'datapath-closed':
-        this.#remove(datapathId(operation.key));
+        this.#remove(keyText(operation.key));
         return;
       case 'state-db-seen':
         this.#stateDbMark = operation.mark;
@@ -99,7 +99,7 @@ export class StorageState {
   }
 
   #set(datapath: Datapath): void {
-    const id = datapathId(datapath);
+    const id = keyText(datapath);
     this.#remove(id);
     this.#datapaths.set(id, datapath);
     const volume = volumeId(datapath.sr, datapath.choice.volume);
@@ -128,5 +128,4 @@ export class StorageState {
 
 /** JSON, as each of the names may hold any character. */
 const volumeId = (sr: string, volume: string): string => JSON.stringify([sr, volume]);
-const datapathId = ({ sr, vdi, domain }: DatapathKey): string => JSON.stringify([sr, vdi, domain]);
 const openedId = ({ sr, vdi, vm }: OpenedKey): string => JSON.stringify([sr, vdi, vm]);

@@ -28,7 +28,7 @@ const FEATURES_BY_SCRIPT: readonly (readonly [script: string, feature: string])[
 const FEATURES_ALWAYS = ['VDI_ATTACH', 'VDI_DETACH', 'VDI_ACTIVATE', 'VDI_DEACTIVATE', 'VDI_INTRODUCE'];
 
 /** The features of a volume plugin as xapi names them, each once. */
-export function featuresOf({ query, has }: Plugin): string[] {
+function featuresOf({ query, has }: Plugin): string[] {
   const declared = query.features.map((feature) => (feature === 'VDI_DESTROY' ? 'VDI_DELETE' : feature));
   const found = FEATURES_BY_SCRIPT.filter(([script]) => has(script)).map(([, feature]) => feature);
   const all = new Set([...declared, ...found, ...FEATURES_ALWAYS]);
