@@ -109,6 +109,12 @@ function placeOf<Value>(list: Value[], value: Value, isSame: (a: Value, b: Value
 const isSameKind = (a: Kind, b: Kind): boolean =>
   a.type === 'request' && b.type === 'request' && a.replyTo === b.replyTo;
 
+/** A block, and the place in it where something is held. */
+interface Kept {
+  readonly block: Block;
+  readonly at: number;
+}
+
 /**
  * The blocks of one queue. A message of its own takes some 400 bytes beside its payload: where much waits, they share
  * blocks.
@@ -121,25 +127,14 @@ export class Blocks {
     this.#queue = queue;
   }
 
-  /** A block that holds the message, and its place there; nothing: it is to be held alone. `heldBytes` wait in the queue. */
-  keep(arrival: Arrival, heldBytes: number): { readonly block: Block; readonly at: number } | undefined {
+  /** Where the message is held; nothing: it is to be held alone. `heldBytes` wait in the queue. */
+  keep(arrival: Arrival, heldBytes: number): Kept | undefined {
     if (heldBytes < BLOCK_BYTES || arrival.length > LARGEST_SHARED_BYTES) return undefined;
-    let block = this.#current ?? new Block(this.#queue, arrival.id);
-    let at = block.add(arrival);
-    if (at === undefined) {
-      block = new Block(this.#queue, arrival.id);
-      at = block.add(arrival);
-    }
-    this.#current = block;
-    return at === undefined ? undefined : { block, at };
+    return this.#put(arrival.id, (block) => block.add(arrival));
   }
 
-  /** The same for all messages whose payloads lie in the same bytes. Gives the block, and where the bytes are in it. */
-  keepAll(
-    bytes: Buffer,
-    arrivals: readonly Arrival[],
-    heldBytes: number,
-  ): { readonly block: Block; readonly base: number } | undefined {
+  /** The same for all messages whose payloads lie in the same bytes. Gives where these are. */
+  keepAll(bytes: Buffer, arrivals: readonly Arrival[], heldBytes: number): Kept | undefined {
     const [first] = arrivals;
     if (heldBytes < BLOCK_BYTES || bytes.length > BLOCK_BYTES || first === undefined) return undefined;
     let end = 0;
@@ -151,14 +146,19 @@ export class Blocks {
     }
     // What is between them is kept with them.
     if (2 * payloads < bytes.length) return undefined;
-    let block = this.#current ?? new Block(this.#queue, first.id);
-    let base = block.addAll(bytes, arrivals);
-    if (base === undefined) {
-      block = new Block(this.#queue, first.id);
-      base = block.addAll(bytes, arrivals);
+    return this.#put(first.id, (block) => block.addAll(bytes, arrivals));
+  }
+
+  /** Puts something into the block at hand, or into a new one where there is no room for it. */
+  #put(firstId: number, put: (block: Block) => number | undefined): Kept | undefined {
+    let block = this.#current ?? new Block(this.#queue, firstId);
+    let at = put(block);
+    if (at === undefined) {
+      block = new Block(this.#queue, firstId);
+      at = put(block);
     }
     this.#current = block;
-    return base === undefined ? undefined : { block, base };
+    return at === undefined ? undefined : { block, at };
   }
 
   /** A message is held no longer. Gives a block from which all that is left is to be moved, so that it can be freed. */

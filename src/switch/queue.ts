@@ -81,7 +81,7 @@ export class Queue {
     const kept = this.#blocks.keepAll(bytes, arrivals, this.bytes);
     for (const arrival of arrivals) {
       if (kept === undefined) this.#add(arrival);
-      else this.#append(arrival, kept.block, kept.base + arrival.start);
+      else this.#append(arrival, kept.block, kept.at + arrival.start);
     }
   }
 
