@@ -8,7 +8,7 @@ import {
   requestName,
   writeRequest,
 } from './client-codec.ts';
-import { ConnectionLost, type HttpAnswer, HttpConnection } from './http-client.ts';
+import { ConnectionLost, type HttpAnswer, HttpConnection, shown } from './http-client.ts';
 import type { MessageId } from './protocol.ts';
 
 /** A switch in another process, and what is asked of it. */
@@ -33,9 +33,6 @@ export interface ForeignTimeouts {
 
 /** With short transfers a queue that somebody destroyed is there again soon. */
 export const USUAL_TIMEOUTS: ForeignTimeouts = { request: 10_000, transfer: 10_000 };
-
-/** What is shown of an answer that was not expected. */
-const EXCERPT_BYTES = 200;
 
 /**
  * A session on a switch in another process: two connections, as xapi's clients have, one of them for transfers, which
@@ -141,6 +138,3 @@ const NOT_LOGGED_IN = 'Please log in.';
 
 const isRefusal = ({ status, body }: HttpAnswer): boolean =>
   REFUSALS.includes(status) && body.toString() !== NOT_LOGGED_IN;
-
-const shown = ({ status, body }: HttpAnswer): string =>
-  `${status} ${body.toString('latin1', 0, EXCERPT_BYTES).replace(/\s+/g, ' ')}`.trim();

@@ -10,6 +10,12 @@ export interface HttpAnswer {
   readonly body: Buffer;
 }
 
+const EXCERPT_BYTES = 200;
+
+/** What is shown of an answer that was not expected. */
+export const shown = ({ status, body }: HttpAnswer): string =>
+  `${status} ${body.toString('latin1', 0, EXCERPT_BYTES).replace(/\s+/g, ' ')}`.trim();
+
 export interface HttpConnectionOptions {
   /** Of the Unix socket. */
   readonly path: string;

@@ -8,7 +8,7 @@ import {
   writeRequest,
 } from './client-codec.ts';
 import type { SwitchHost } from './host.ts';
-import { HttpConnection, type HttpConnectionOptions } from './http-client.ts';
+import { HttpConnection, type HttpConnectionOptions, shown } from './http-client.ts';
 import { FROM_THE_START, type In, type MessageId, type Out } from './protocol.ts';
 
 /** What a call of a queue came to. */
@@ -127,18 +127,15 @@ export interface ForeignCallerOptions extends Omit<HttpConnectionOptions, 'lost'
   readonly timeout: number;
 }
 
-const EXCERPT_BYTES = 200;
-
 /** A caller on a switch in another process, with one connection: nothing of a call goes on beside its transfer. */
 export function callerAt({ timeout, ...where }: ForeignCallerOptions): Caller {
   const connection = new HttpConnection({ ...where, lost: () => {} });
   const perform = async <T>(asked: Asked, read: (body: Buffer) => T | undefined, wait = 0): Promise<T> => {
     const request = writeRequest(asked);
-    const { status, body } = await connection.ask(request, wait + timeout);
-    const value = status === 200 ? read(body) : undefined;
+    const answered = await connection.ask(request, wait + timeout);
+    const value = answered.status === 200 ? read(answered.body) : undefined;
     if (value !== undefined) return value;
-    const shown = body.toString('latin1', 0, EXCERPT_BYTES).replace(/\s+/g, ' ');
-    throw new Error(`${requestName(request)} was answered with ${status} ${shown}`.trim());
+    throw new Error(`${requestName(request)} was answered with ${shown(answered)}`);
   };
   const done = async (asked: Asked): Promise<void> => {
     await perform(asked, () => true);
