@@ -30,8 +30,6 @@ import { type BrokerConnection, Sessions } from './sessions.ts';
 import { Trace } from './trace.ts';
 import { LISTENING, WaitingTransfers } from './waiting.ts';
 
-export type { Decision } from './decision.ts';
-
 export interface BrokerOptions {
   /** What ids count from. */
   readonly firstId?: number;

@@ -1,5 +1,6 @@
 import type { PeerIdentity } from '../wire/conversation.ts';
-import type { Broker, Decision } from './broker.ts';
+import type { Broker } from './broker.ts';
+import type { Decision } from './decision.ts';
 import type { Guard } from './policy.ts';
 import type { In, Message, Operation, Out } from './protocol.ts';
 import type { BrokerConnection } from './sessions.ts';

@@ -16,7 +16,10 @@ export interface HttpLimits {
   readonly maxTransferTimeout: number;
 }
 
-/** The switch over HTTP, for one connection. `refused` is told of every request that is not carried out; `pageAt` gives what is none of the protocol's. */
+/**
+ * The switch over HTTP, for one connection. `refused` is told of every request that is not carried out; `pageAt` gives
+ * what is none of the protocol's.
+ */
 export function httpConversation(
   client: SwitchClient,
   limits: HttpLimits,

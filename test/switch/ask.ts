@@ -1,4 +1,5 @@
-import type { Broker, Decision } from '../../src/switch/broker.ts';
+import type { Broker } from '../../src/switch/broker.ts';
+import type { Decision } from '../../src/switch/decision.ts';
 import type { In, Kind, Operation } from '../../src/switch/protocol.ts';
 
 /** What came of a request, in a form that tests compare. */
