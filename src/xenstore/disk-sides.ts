@@ -11,11 +11,14 @@ export interface FrontendSide {
   readonly keys: Keys;
 }
 
-export interface BackendSide extends FrontendSide {
+/** Where backends of a kind are. */
+export interface BackendPlace {
   readonly domid: number;
   /** `vbd`, `vbd3`, `qdisk`, or what else the frontend names. */
   readonly kind: string;
 }
+
+export interface BackendSide extends FrontendSide, BackendPlace {}
 
 /** Both sides of a disk, as they are in xenstore. */
 export interface DiskSides {
@@ -27,22 +30,21 @@ export interface DiskSides {
   readonly backends: readonly BackendSide[];
 }
 
-/** Where a frontend says that its backend is. */
-export interface BackendPath {
-  readonly domid: number;
-  readonly kind: string;
-  readonly frontendDomid: number;
-  readonly devid: number;
-}
-
 const BACKEND_PATH = /^\/local\/domain\/(\d{1,5})\/backend\/([A-Za-z0-9_-]{1,32})\/(\d{1,5})\/(\d{1,10})$/;
 
-/** Takes a backend's path apart; nothing when it is not one. */
-export function parseBackendPath(path: string): BackendPath | undefined {
+/** Where the backend is that a disk's frontend names by its path; nothing when that is none of a backend for this disk. */
+export function namedPlace(
+  path: string,
+  disk: { readonly domid: number; readonly devid: number },
+): BackendPlace | undefined {
   const [, domid, kind, frontendDomid, devid] = BACKEND_PATH.exec(path) ?? [];
-  if (kind === undefined) return undefined;
-  return { domid: Number(domid), kind, frontendDomid: Number(frontendDomid), devid: Number(devid) };
+  if (kind === undefined || Number(frontendDomid) !== disk.domid || Number(devid) !== disk.devid)
+    return undefined;
+  return { domid: Number(domid), kind };
 }
+
+export const isSamePlace = (one: BackendPlace, other: BackendPlace): boolean =>
+  one.domid === other.domid && one.kind === other.kind;
 
 export const frontendPath = (domid: number, devid: number): string => `${homeOf(domid)}/device/vbd/${devid}`;
 
@@ -57,15 +59,10 @@ export async function readDiskSides(store: StoreReads, domid: number, devid: num
     readKeys(store, path),
     listDomains(store),
   ]);
-  const named = parseBackendPath(keys?.get('backend') ?? '');
-  const ofThisDisk = named?.frontendDomid === domid && named.devid === devid;
+  const named = namedPlace(keys?.get('backend') ?? '', { domid, devid });
   const places = candidates.flatMap((candidate) => BACKEND_KINDS.map((kind) => ({ domid: candidate, kind })));
-  const isNamed = (place: { readonly domid: number; readonly kind: string }): boolean =>
-    place.domid === named?.domid && place.kind === named.kind;
-  const wanted = [
-    ...(named !== undefined && ofThisDisk ? [{ domid: named.domid, kind: named.kind }] : []),
-    ...places.filter((place) => !(ofThisDisk && isNamed(place))),
-  ];
+  const wanted: readonly BackendPlace[] =
+    named === undefined ? places : [named, ...places.filter((place) => !isSamePlace(place, named))];
   const sides = await Promise.all(
     wanted.map(async (place): Promise<BackendSide[]> => {
       const backend = `${homeOf(place.domid)}/backend/${place.kind}/${domid}/${devid}`;

@@ -1,12 +1,12 @@
 import { deviceName } from './device-number.ts';
 import {
-  type BackendPath,
   type BackendSide,
   type DiskSides,
   type FrontendSide,
   frontendPath,
+  isSamePlace,
   type Keys,
-  parseBackendPath,
+  namedPlace,
 } from './disk-sides.ts';
 import { type XenbusState, xenbusState } from './xenbus.ts';
 
@@ -100,6 +100,9 @@ export function explain(sides: DiskSides): Explanation {
 
 const finding = (code: FindingCode, found: string): Finding => ({ code, found, meaning: MEANINGS[code] });
 
+const shown = (value: string | undefined): string =>
+  value === undefined ? 'missing' : JSON.stringify(value);
+
 const stateOf = ({ keys }: FrontendSide): XenbusState | undefined => xenbusState(keys.get('state'));
 
 function* presence({ domid, devid, domainExists, frontend, backends }: DiskSides): Generator<Finding> {
@@ -122,34 +125,28 @@ function* link(
     yield finding('backend-key-missing', 'the frontend has no backend key');
     return;
   }
-  const named = parseBackendPath(path);
-  if (named === undefined || named.frontendDomid !== sides.domid || named.devid !== sides.devid) {
+  const named = namedPlace(path, sides);
+  if (named === undefined) {
     yield finding('backend-key-wrong', `the frontend's backend is ${JSON.stringify(path)}`);
     return;
   }
   const id = keys.get('backend-id');
   if (id !== `${named.domid}`) {
-    const said = id === undefined ? 'missing' : JSON.stringify(id);
-    yield finding('backend-id-differs', `backend is in domain ${named.domid}, backend-id is ${said}`);
+    yield finding('backend-id-differs', `backend is in domain ${named.domid}, backend-id is ${shown(id)}`);
   }
-  if (backend !== undefined && !isAt(backend, named)) {
+  if (backend !== undefined && !isSamePlace(backend, named)) {
     yield finding('backend-elsewhere', `the frontend names ${path}, the backend is ${backend.path}`);
   }
 }
 
-const isAt = (backend: BackendSide, named: BackendPath): boolean =>
-  backend.domid === named.domid && backend.kind === named.kind;
-
 function* backLink({ domid, devid }: DiskSides, { keys }: BackendSide): Generator<Finding> {
   const path = keys.get('frontend');
   if (path !== frontendPath(domid, devid)) {
-    const said = path === undefined ? 'missing' : JSON.stringify(path);
-    yield finding('backend-names-another-frontend', `the backend's frontend is ${said}`);
+    yield finding('backend-names-another-frontend', `the backend's frontend is ${shown(path)}`);
   }
   const id = keys.get('frontend-id');
   if (id !== `${domid}`) {
-    const said = id === undefined ? 'missing' : JSON.stringify(id);
-    yield finding('backend-names-another-frontend', `the backend's frontend-id is ${said}`);
+    yield finding('backend-names-another-frontend', `the backend's frontend-id is ${shown(id)}`);
   }
 }
 
