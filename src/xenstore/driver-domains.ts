@@ -1,4 +1,5 @@
 import { listOrNone, type StoreReads } from './store-reads.ts';
+import { homeOf } from './tree.ts';
 
 /** A driver domain as it is trusted: by its domid, which a reboot changes, or by its VM's uuid. */
 export type TrustedDomain =
@@ -49,7 +50,7 @@ export async function resolveDomains(
   return { domains: new Map(domains), looked };
 }
 
-export const vmPath = (domid: number): string => `/local/domain/${domid}/vm`;
+export const vmPath = (domid: number): string => `${homeOf(domid)}/vm`;
 
 /** The uuid in a domain's `vm`, which is the path of its VM's keys. */
 const vmUuid = (vm: string | undefined): string | undefined =>

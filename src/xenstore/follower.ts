@@ -149,12 +149,10 @@ export class Follower {
     const before = this.#domains;
     this.#domains = domains;
     let different = [...domains].some(([domid, vm]) => before.get(domid) !== vm);
-    for (const domid of [...before.keys()].filter((known) => !domains.has(known))) {
-      for (const branch of trees.map((tree) => new Branch(tree, domid))) {
-        this.#branches.delete(branch.token);
-        different = branch.tree.removeDomain(domid) || different;
-        await unwatch(store, branch.root, branch.token);
-      }
+    for (const branch of [...this.#branches.values()].filter(({ domid }) => !domains.has(domid))) {
+      this.#branches.delete(branch.token);
+      different = branch.tree.removeDomain(branch.domid) || different;
+      await unwatch(store, branch.root, branch.token);
     }
     if (different) changed();
     for (const domid of [...domains.keys()].filter((found) => !before.has(found))) {
