@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { Connection } from '../../src/xenstore/connection.ts';
-import { connect } from '../../src/xenstore/connection.ts';
 import type { EmbeddedLimits } from '../../src/xenstore/embedded/state.ts';
 import { createEmbeddedStore } from '../../src/xenstore/embedded/store.ts';
 import type { EventListener } from '../../src/xenstore/requests.ts';
 import { listen } from '../socket/helpers.ts';
 import { tempDirectory } from './temp.ts';
-import { CLIENT_OPTIONS } from './xenstored.ts';
+import { clientsOf, introduce } from './xenstored.ts';
 
 export interface Embedded {
   readonly directory: string;
@@ -30,19 +29,11 @@ export async function startEmbedded(t: TestContext, limits: Partial<EmbeddedLimi
   const path = join(directory, 'socket');
   const store = createEmbeddedStore({ ...LIMITS, ...limits });
   await listen(t, (peer) => store.converse(peer), { path, budget: { open: 0, max: 1000 } });
-  const connectClient = async (onEvent: EventListener = () => {}): Promise<Connection> => {
-    const connection = await connect({ ...CLIENT_OPTIONS, path, onEvent });
-    t.after(() => connection.close());
-    return connection;
-  };
+  const connectClient = clientsOf(t, path);
   return {
     directory,
     socket: path,
-    addDomain: async (domid) => {
-      const connection = await connectClient();
-      await connection.introduceDomain(domid, 1, 2);
-      connection.close();
-    },
+    addDomain: (domid) => introduce(connectClient, domid),
     connect: connectClient,
   };
 }

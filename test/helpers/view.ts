@@ -1,10 +1,10 @@
-import type { TestContext } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { type Connection, connect } from '../../src/xenstore/connection.ts';
 import type { EventListener } from '../../src/xenstore/requests.ts';
 import { type SrView, startSrView } from '../../src/xenstore/view.ts';
 import { startEmbedded } from './embedded.ts';
-import { CLIENT_OPTIONS, KINDS, startXenstored } from './xenstored.ts';
+import { CLIENT_OPTIONS, KINDS, type Kind, startXenstored, type Xenstored } from './xenstored.ts';
 
 export const SR_PATH = 'xapi/storage/sr';
 
@@ -16,6 +16,16 @@ export const STORES = [
   ...KINDS.map((kind) => ({ name: kind, start: (t: TestContext) => startXenstored(t, kind) })),
   { name: 'embedded', start: (t: TestContext) => startEmbedded(t) },
 ];
+
+/** Makes tests that each run on a xenstored of the kind, with a client of it. */
+export const testsOn =
+  (kind: Kind) =>
+  (behaviour: string, run: (t: TestContext, store: Xenstored, client: Connection) => Promise<void>): void => {
+    test(`${kind} - ${behaviour}`, async (t) => {
+      const store = await startXenstored(t, kind);
+      await run(t, store, await store.connect());
+    });
+  };
 
 export interface ViewOptions {
   readonly driverDomains?: readonly string[];
@@ -63,6 +73,18 @@ export function until(view: SrView, condition: () => boolean): Promise<void> {
   look();
   return promise;
 }
+
+/** Wraps connections so that every read of a key waits until `held` settles, if it gives anything. */
+export const holding =
+  (held: () => Promise<void> | undefined) =>
+  (connection: Connection): Connection => {
+    const readText = connection.readText.bind(connection);
+    connection.readText = async (...read) => {
+      await held();
+      return readText(...read);
+    };
+    return connection;
+  };
 
 /** Wraps connections so that the paths that are asked for come into a list. */
 export const recording =

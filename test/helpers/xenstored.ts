@@ -65,11 +65,7 @@ export async function startXenstored(
   await start();
 
   const domainFile = (domid: number) => join(directory, 'dom', `${domid}`);
-  const connectClient = async (onEvent: EventListener = () => {}) => {
-    const connection = await connect({ ...CLIENT_OPTIONS, path: socket, onEvent });
-    t.after(() => connection.close());
-    return connection;
-  };
+  const connectClient = clientsOf(t, socket);
   return {
     directory,
     socket,
@@ -84,15 +80,29 @@ export async function startXenstored(
     },
     addDomain: async (domid) => {
       closeSync(openSync(domainFile(domid), 'a'));
-      const connection = await connectClient();
-      await connection.introduceDomain(domid, 1, 2);
-      connection.close();
+      await introduce(connectClient, domid);
     },
     removeDomain: (domid) => rmSync(domainFile(domid)),
   };
 }
 
 export const CLIENT_OPTIONS = { requestTimeout: 20_000, maxPayloadBytes: 16 * 1024 * 1024 };
+
+/** Connects our own client to a store; it is closed when the test ends. */
+export const clientsOf =
+  (t: TestContext, path: string) =>
+  async (onEvent: EventListener = () => {}): Promise<Connection> => {
+    const connection = await connect({ ...CLIENT_OPTIONS, path, onEvent });
+    t.after(() => connection.close());
+    return connection;
+  };
+
+/** Introduces a domain to the store to which clients are connected so. */
+export async function introduce(connectClient: () => Promise<Connection>, domid: number): Promise<void> {
+  const connection = await connectClient();
+  await connection.introduceDomain(domid, 1, 2);
+  connection.close();
+}
 
 /** How often a socket that is not there yet is tried. */
 const RETRY_MS = 5;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import type { Connection } from '../../src/xenstore/connection.ts';
 import type { SrView } from '../../src/xenstore/view.ts';
 import type { BackendKind } from '../../src/xenstore/xenbus.ts';
 import { startEmbedded } from '../helpers/embedded.ts';
-import { PATIENCE, recording, STORES, startView, until } from '../helpers/view.ts';
-import { KINDS, startXenstored, type Xenstored } from '../helpers/xenstored.ts';
+import { holding, PATIENCE, recording, STORES, startView, testsOn, until } from '../helpers/view.ts';
+import { KINDS } from '../helpers/xenstored.ts';
 
 /** The backends of disks in the view, on real stores: level-triggered, and a missing key is a state. */
 
@@ -195,14 +195,7 @@ for (const { name, start } of STORES) {
 }
 
 for (const kind of KINDS) {
-  const on = (
-    behaviour: string,
-    run: (t: TestContext, store: Xenstored, client: Connection) => Promise<void>,
-  ) =>
-    test(`${kind} - ${behaviour}`, async (t) => {
-      const store = await startXenstored(t, kind);
-      await run(t, store, await store.connect());
-    });
+  const on = testsOn(kind);
 
   on('ten thousand backends are all followed', async (t, store, client) => {
     const numbers = Array.from({ length: 10_000 }, (_, index) => index);
@@ -272,16 +265,7 @@ test('a change of a backend that the store has told of is waited for', async (t)
   const store = await startEmbedded(t);
   const client = await store.connect();
   let held: Promise<void> | undefined;
-  const view = startView(t, store.socket, {
-    wrap: (connection) => {
-      const readText = connection.readText.bind(connection);
-      connection.readText = async (...read) => {
-        await held;
-        return readText(...read);
-      };
-      return connection;
-    },
-  });
+  const view = startView(t, store.socket, { wrap: holding(() => held) });
   await view.settled(PATIENCE);
   const gate = Promise.withResolvers<void>();
   held = gate.promise;

@@ -3,8 +3,8 @@ import { type TestContext, test } from 'node:test';
 import type { Connection } from '../../src/xenstore/connection.ts';
 import type { SrView } from '../../src/xenstore/view.ts';
 import { startEmbedded } from '../helpers/embedded.ts';
-import { PATIENCE, recording, SR_PATH, STORES, startView, until } from '../helpers/view.ts';
-import { KINDS, startXenstored, type Xenstored } from '../helpers/xenstored.ts';
+import { holding, PATIENCE, recording, SR_PATH, STORES, startView, testsOn, until } from '../helpers/view.ts';
+import { KINDS } from '../helpers/xenstored.ts';
 
 /** The view on real stores: what is in xenstore is what is shown, whatever happened on the way. */
 
@@ -115,14 +115,7 @@ for (const { name, start } of STORES) {
 }
 
 for (const kind of KINDS) {
-  const on = (
-    behaviour: string,
-    run: (t: TestContext, store: Xenstored, client: Connection) => Promise<void>,
-  ) =>
-    test(`${kind} - ${behaviour}`, async (t) => {
-      const store = await startXenstored(t, kind);
-      await run(t, store, await store.connect());
-    });
+  const on = testsOn(kind);
 
   on('ten thousand SRs are all shown', async (t, store, client) => {
     const uuids = Array.from({ length: 10_000 }, (_, index) => uuidOf(index));
@@ -250,16 +243,7 @@ async function withHeldReads(
   const client = await store.connect();
   await attach(client, uuidOf(1));
   let held: Promise<void> | undefined;
-  const view = startView(t, store.socket, {
-    wrap: (connection) => {
-      const readText = connection.readText.bind(connection);
-      connection.readText = async (...read) => {
-        await held;
-        return readText(...read);
-      };
-      return connection;
-    },
-  });
+  const view = startView(t, store.socket, { wrap: holding(() => held) });
   await view.settled(PATIENCE);
   const gate = Promise.withResolvers<void>();
   held = gate.promise;
@@ -287,16 +271,7 @@ test('a change is waited for no longer than it takes to read it, however many co
   await attach(client, uuidOf(0));
   const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
   let held: Promise<void> | undefined;
-  const view = startView(t, store.socket, {
-    wrap: (connection) => {
-      const readText = connection.readText.bind(connection);
-      connection.readText = async (...read) => {
-        await held;
-        return readText(...read);
-      };
-      return connection;
-    },
-  });
+  const view = startView(t, store.socket, { wrap: holding(() => held) });
   await view.settled(PATIENCE);
   const change = async (number: number): Promise<void> => {
     const { events } = view.report();
