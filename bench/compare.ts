@@ -2,6 +2,17 @@ import type { Row } from './figure.ts';
 import type { Measured } from './load.ts';
 import { inTurn, median } from './statistics.ts';
 
+/** What one side and the other took in rounds in turn, in the unit of the row. */
+export const compareTimes = (
+  pairs: readonly { readonly a: number; readonly b: number }[],
+  ours: string,
+  peer: string,
+): Pick<Row, 'ours' | 'peer' | 'ratio'> => ({
+  ours: { what: ours, value: median(pairs.map(({ a }) => a)) },
+  peer: { what: peer, value: median(pairs.map(({ b }) => b)) },
+  ratio: median(pairs.map(({ a, b }) => a / b)),
+});
+
 export interface Side {
   readonly what: string;
   readonly run: () => Promise<Measured>;

@@ -15,6 +15,23 @@ export interface Measured {
   readonly wallRate: number;
 }
 
+/** Makes so many calls, numbered from 0, so many of them at the same time. */
+export async function inFlight(
+  calls: number,
+  atOnce: number,
+  call: (number: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0;
+  const caller = async (): Promise<void> => {
+    while (next < calls) {
+      const number = next;
+      next += 1;
+      await call(number);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, caller));
+}
+
 /**
  * Clients that each send the next request when the answer to the last has come. Every answer is as long as the first
  * one: the request is the same each time, and so is what it is answered.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connectSwitchClient } from '../src/switch/client.ts';
 import { openPushCaller, servePush } from '../src/switch/client-calls.ts';
-import type { Measured } from './load.ts';
+import { inFlight, type Measured } from './load.ts';
 import type { Server } from './processes.ts';
 import { openPair, openSession, PAYLOAD } from './switch-http.ts';
 
@@ -55,16 +55,9 @@ export async function runHttp(server: Server, load: SwitchLoad): Promise<Measure
 }
 
 async function measure(server: Server, load: SwitchLoad, call: () => Promise<void>): Promise<Measured> {
-  let left = load.calls;
-  const caller = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      await call();
-    }
-  };
   const cpuBefore = server.cpuSeconds();
   const begun = performance.now();
-  await Promise.all(Array.from({ length: load.inFlight }, caller));
+  await inFlight(load.calls, load.inFlight, call);
   const seconds = (performance.now() - begun) / 1000;
   const cpu = server.cpuSeconds() - cpuBefore;
   return { cpuMicroseconds: (cpu / load.calls) * 1e6, wallRate: load.calls / seconds };
@@ -101,13 +94,7 @@ export async function fillQueue(
   await client.login('filler');
   await client.create(queue, 'persistent');
   const payload = Buffer.alloc(bytes, 'x');
-  let left = messages;
-  const fill = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      await client.publish(queue, { type: 'request', replyTo: `reply-${queue}` }, payload);
-    }
-  };
-  await Promise.all(Array.from({ length: FILLING }, fill));
+  const kind = { type: 'request', replyTo: `reply-${queue}` } as const;
+  await inFlight(messages, FILLING, () => client.publish(queue, kind, payload));
   client.close();
 }

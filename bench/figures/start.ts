@@ -1,10 +1,11 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { compareTimes } from '../compare.ts';
 import { DAEMON, daemonWords, LS_LINE, queueSocket } from '../daemon.ts';
 import type { Figure } from '../figure.ts';
 import { benchDirectory, startProgram, stopProgram } from '../processes.ts';
-import { inTurn, median } from '../statistics.ts';
+import { inTurn } from '../statistics.ts';
 import { startStore } from '../store.ts';
 
 /** From the start of the process to the first answer with the attached SRs in it. */
@@ -36,9 +37,7 @@ export const start: Figure = {
         figure: 'start',
         title: `start to first answer, ${SRS} SRs`,
         unit: 'ms',
-        ours: { what: 'datapathd', value: median(pairs.map(({ a }) => a)) },
-        peer: { what: 'node:net, a constant line', value: median(pairs.map(({ b }) => b)) },
-        ratio: median(pairs.map(({ a, b }) => a / b)),
+        ...compareTimes(pairs, 'datapathd', 'node:net, a constant line'),
         target: { type: 'printed' },
       },
     ];

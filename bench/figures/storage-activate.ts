@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { compareTimes } from '../compare.ts';
 import type { Figure, Row } from '../figure.ts';
 import { benchDirectory } from '../processes.ts';
 import { inTurn, median } from '../statistics.ts';
@@ -26,9 +27,7 @@ export const storageActivate: Figure = {
         figure: 'storage-activate',
         title: 'VDI.activate3, a Python script that does nothing',
         unit: 'ms',
-        ours: { what: 'through the switch', value: median(pairs.map(({ a }) => a)) },
-        peer: { what: 'the bare process, one fdatasync', value: median(pairs.map(({ b }) => b)) },
-        ratio: median(pairs.map(({ a, b }) => a / b)),
+        ...compareTimes(pairs, 'through the switch', 'the bare process, one fdatasync'),
         target: { type: 'ratio-at-most', ratio: 1.2 },
       },
     ];
@@ -50,8 +49,8 @@ export const storageWorker: Figure = {
         figure: 'storage-worker',
         title: `VDI.activate3 by a worker, journal.sync=${sync}`,
         unit: 'ms',
-        ours: { what: 'a worker', value: median(pairs.map(({ a }) => a)) },
-        peer: { what: 'a process a call', value: median(pairs.map(({ b }) => b)) },
+        ...compareTimes(pairs, 'a worker', 'a process a call'),
+        // How many times as fast.
         ratio: median(pairs.map(({ a, b }) => b / a)),
         target: sync === 'never' ? { type: 'ratio-at-least', ratio: 10 } : { type: 'printed' },
       });

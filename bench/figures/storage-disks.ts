@@ -1,5 +1,6 @@
+import { compareTimes } from '../compare.ts';
 import type { Figure } from '../figure.ts';
-import { inTurn, median } from '../statistics.ts';
+import { inTurn } from '../statistics.ts';
 import { type BenchStorage, startStorage, useOf } from '../storage.ts';
 
 /** A guest with many disks starts: their scripts run side by side. */
@@ -24,9 +25,7 @@ export const storageDisks: Figure = {
         figure: 'storage-disks',
         title: `${DISKS} disks attached at once, scripts of ${PAUSE_SECONDS} s`,
         unit: 'ms',
-        ours: { what: `${DISKS} disks`, value: median(pairs.map(({ a }) => a)) },
-        peer: { what: 'one disk', value: median(pairs.map(({ b }) => b)) },
-        ratio: median(pairs.map(({ a, b }) => a / b)),
+        ...compareTimes(pairs, `${DISKS} disks`, 'one disk'),
         target: { type: 'ratio-at-most', ratio: 1.5 },
       },
     ];

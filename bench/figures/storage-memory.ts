@@ -1,4 +1,5 @@
 import type { Figure, Row } from '../figure.ts';
+import { inFlight } from '../load.ts';
 import type { Memory } from '../processes.ts';
 import { startStorage, useOf } from '../storage.ts';
 import { uuidOf } from '../store.ts';
@@ -16,12 +17,14 @@ export const storageMemory: Figure = {
     progress(`memory: attaching ${SRS} SRs and ${DISKS} disks`);
     const storage = await startStorage({ workers: true, sync: 'never' });
     const before = await storage.server.memory();
-    await inFlight(SRS, (number) => {
+    await inFlight(SRS, AT_ONCE, (number) => {
       const sr = uuidOf(number);
       return storage.call('SR.attach', { sr, device_config: { sr } });
     });
     progress('memory: the SRs are attached');
-    await inFlight(DISKS, (number) => storage.call('VDI.attach3', { ...useOf(number), read_write: true }));
+    await inFlight(DISKS, AT_ONCE, (number) =>
+      storage.call('VDI.attach3', { ...useOf(number), read_write: true }),
+    );
     const after = await storage.server.memory();
     await storage.stop();
     return [row('heapUsed', 'heap', after, before), row('rss', 'resident', after, before)];
@@ -37,16 +40,3 @@ const row = (what: keyof Memory, title: string, after: Memory, before: Memory): 
   ratio: after[what] / before[what],
   target: { type: 'printed' },
 });
-
-/** Makes so many calls, some of them at once. */
-async function inFlight(count: number, call: (number: number) => Promise<unknown>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < count) {
-      const number = next;
-      next += 1;
-      await call(number);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
-}

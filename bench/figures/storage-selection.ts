@@ -2,8 +2,9 @@ import { compileRules } from '../../src/storage/datapath-rules.ts';
 import { type HostView, type SelectionRequest, select } from '../../src/storage/selector.ts';
 import { BackendTable } from '../../src/xenstore/backend-table.ts';
 import { SrTable } from '../../src/xenstore/sr-table.ts';
+import { compareTimes } from '../compare.ts';
 import type { Figure } from '../figure.ts';
-import { inTurn, median } from '../statistics.ts';
+import { inTurn } from '../statistics.ts';
 import { uuidOf } from '../store.ts';
 
 /** A choice must not take longer on a large host. */
@@ -29,9 +30,7 @@ export const storageSelection: Figure = {
         figure: 'storage-selection',
         title: `a selection, ${MANY} SRs and ${MANY} backends in the view`,
         unit: 'µs of CPU a call',
-        ours: { what: `${MANY} of each`, value: median(pairs.map(({ a }) => a)) },
-        peer: { what: `${FEW} of each`, value: median(pairs.map(({ b }) => b)) },
-        ratio: median(pairs.map(({ a, b }) => a / b)),
+        ...compareTimes(pairs, `${MANY} of each`, `${FEW} of each`),
         target: { type: 'ratio-at-most', ratio: 1.5 },
       },
     ];

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { compareTimes } from '../compare.ts';
 import { unitEnvironment } from '../daemon.ts';
 import type { Figure } from '../figure.ts';
 import { linkJournal, waitingMessages, writeJournal } from '../journal.ts';
 import { benchDirectory, nextMessage, startProgram } from '../processes.ts';
-import { inTurn, median } from '../statistics.ts';
+import { inTurn } from '../statistics.ts';
 import { journalOf, startSwitch } from '../switch.ts';
 
 /** The start of a switch with many messages in its journal, beside a bare loop over the same records. */
@@ -31,12 +32,7 @@ export const switchStart: Figure = {
         figure: 'switch-start',
         title,
         unit: 'ms',
-        ours: { what: 'datapathd', value: median(pairs.map(({ a }) => a)) },
-        peer: {
-          what: 'a process that reads, checks and unpacks the same',
-          value: median(pairs.map(({ b }) => b)),
-        },
-        ratio: median(pairs.map(({ a, b }) => a / b)),
+        ...compareTimes(pairs, 'datapathd', 'a process that reads, checks and unpacks the same'),
         target: { type: 'ratio-at-most', ratio: 2 },
       },
     ];

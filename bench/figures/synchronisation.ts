@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { compareTimes } from '../compare.ts';
 import type { Figure } from '../figure.ts';
 import { nextMessage, startProgram, stopProgram } from '../processes.ts';
-import { inTurn, median } from '../statistics.ts';
+import { inTurn } from '../statistics.ts';
 import { startStore } from '../store.ts';
 
 /** A whole synchronisation of the view, beside a bare reader of the same nodes. */
@@ -33,12 +34,7 @@ export const synchronisation: Figure = {
         figure: 'synchronisation',
         title: `full synchronisation of ${SRS} SRs`,
         unit: 'ms',
-        ours: { what: 'datapathd', value: median(pairs.map(({ a }) => a)) },
-        peer: {
-          what: 'the same nodes of oxenstored, pipelined 128 deep',
-          value: median(pairs.map(({ b }) => b)),
-        },
-        ratio: median(pairs.map(({ a, b }) => a / b)),
+        ...compareTimes(pairs, 'datapathd', 'the same nodes of oxenstored, pipelined 128 deep'),
         target: { type: 'ratio-at-most', ratio: 2 },
       },
     ];
