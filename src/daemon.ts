@@ -24,12 +24,10 @@ import { createPolicy } from './switch/policy.ts';
 import { JOURNAL_FOLDER, STATE_LOCK_FILE } from './switch/state.ts';
 import { httpResponse } from './wire/http-response.ts';
 import type { Pages } from './wire/pages.ts';
-import { type Connection, connect } from './xenstore/connection.ts';
-import { readDiskSides } from './xenstore/disk-sides.ts';
-import { createEmbeddedStore } from './xenstore/embedded/store.ts';
-import { type SrPublisher, startSrPublisher } from './xenstore/publisher.ts';
+import type { Connection } from './xenstore/connection.ts';
+import type { SrPublisher } from './xenstore/publisher.ts';
 import type { EventListener } from './xenstore/requests.ts';
-import { type SrView, startSrView } from './xenstore/view.ts';
+import type { SrView } from './xenstore/view.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -183,8 +181,9 @@ class House {
     await Promise.all(this.#sockets.all.map(({ drained }) => drained));
   }
 
-  /** Gives how to connect to the store. */
+  /** Gives how to connect to the store. As with storage, what it needs is loaded by those who have it. */
   async #openXenstore(): Promise<Connect> {
+    const { connect } = await import('./xenstore/connection.ts');
     const { config } = this.#options;
     const { requestTimeout, maxPayloadBytes } = config.xenstore;
     const socket = resolveXenstoreSocket(config, process.env);
@@ -199,6 +198,7 @@ class House {
   }
 
   async #openEmbeddedStore(): Promise<string> {
+    const { createEmbeddedStore } = await import('./xenstore/embedded/store.ts');
     const store = createEmbeddedStore(this.#options.config.xenstore);
     const path = join(this.#options.config.sockets.directory, EMBEDDED_SOCKET);
     await this.#sockets.listen(
@@ -215,6 +215,9 @@ class House {
     const { Queues } = await import('./daemon/queues.ts');
     const { openStorage } = await import('./daemon/storage.ts');
     const { createAskDomain } = await import('./storage/driver-domain.ts');
+    const { readDiskSides } = await import('./xenstore/disk-sides.ts');
+    const { startSrPublisher } = await import('./xenstore/publisher.ts');
+    const { startSrView } = await import('./xenstore/view.ts');
     const { config, version } = this.#options;
     const host = this.#switch?.host;
     const { pages } = this;

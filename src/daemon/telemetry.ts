@@ -3,7 +3,7 @@ import type { Reporter } from '../reporter.ts';
 import { healthPage } from '../service/health.ts';
 import { BoundedLabel, METRICS_TYPE } from '../service/metrics.ts';
 import { JournalMeter } from '../service/metrics-journals.ts';
-import { type PageServer, servePages } from '../service/metrics-listen.ts';
+import type { PageServer } from '../service/metrics-listen.ts';
 import { startLoopMeter } from '../service/metrics-loop.ts';
 import { type CallOutcome, PluginMeter } from '../service/metrics-plugins.ts';
 import { QueueMeter } from '../service/metrics-queues.ts';
@@ -48,6 +48,8 @@ export class Telemetry {
     const { config, report } = this.#options;
     const { listen, textfile: path, interval } = config.metrics;
     if (listen !== '') {
+      // Node's server of HTTP is much to load: few need it.
+      const { servePages } = await import('../service/metrics-listen.ts');
       this.#server = await servePages(listen, (target) => this.page(target));
       report('info', 'metrics.listen', { address: this.#server.address }, 'metrics are answered over TCP');
     }
