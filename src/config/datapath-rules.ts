@@ -7,57 +7,11 @@ import {
   type DomainSocket,
   IMPLEMENTATIONS,
 } from './setting.ts';
-import { Misfit, membersOf, parseTables, type Reader } from './tables.ts';
+import { Misfit, parseTables, type Reader, tableOf } from './tables.ts';
 
 const RULES =
   'tables with scheme, sr and domain, patterns; prefer and forbid, tables with implementation, driverDomain and ' +
   'caching; and spread, true or false; or such a list as JSON';
-
-/** Tables of a file, or one text with the same as JSON. */
-export const parseDatapathRules = (raw: unknown): Parsed<readonly DatapathRuleSetting[]> =>
-  parseTables(raw, RULES, readRule);
-
-const RULE_MEMBERS = ['scheme', 'sr', 'domain', 'prefer', 'forbid', 'spread'];
-
-function readRule(raw: unknown): DatapathRuleSetting | Misfit {
-  const table = membersOf(raw, RULE_MEMBERS);
-  if (table instanceof Misfit) return table;
-  const scheme = readMember(table, 'scheme', '*', readPattern);
-  if (scheme instanceof Misfit) return scheme;
-  const sr = readMember(table, 'sr', '*', readPattern);
-  if (sr instanceof Misfit) return sr;
-  const domain = readMember(table, 'domain', '*', readPattern);
-  if (domain instanceof Misfit) return domain;
-  const prefer = readMember(table, 'prefer', {}, readProperties);
-  if (prefer instanceof Misfit) return prefer;
-  const forbid = readMember(table, 'forbid', {}, readProperties);
-  if (forbid instanceof Misfit) return forbid;
-  const spread = readMember(table, 'spread', false, readFlag);
-  if (spread instanceof Misfit) return spread;
-  return { scheme, sr, domain, prefer, forbid, spread };
-}
-
-function readProperties(raw: unknown): DatapathProperties | Misfit {
-  const table = membersOf(raw, ['implementation', 'driverDomain', 'caching']);
-  if (table instanceof Misfit) return table;
-  const implementation = readMember(table, 'implementation', [], listOf(IMPLEMENTATIONS));
-  if (implementation instanceof Misfit) return implementation;
-  const driverDomain = readMember(table, 'driverDomain', [], readDomains);
-  if (driverDomain instanceof Misfit) return driverDomain;
-  const caching = readMember(table, 'caching', [], listOf(CACHINGS));
-  if (caching instanceof Misfit) return caching;
-  return { implementation, driverDomain, caching };
-}
-
-function readMember<T>(
-  table: Readonly<Record<string, unknown>>,
-  name: string,
-  otherwise: unknown,
-  read: Reader<T>,
-): T | Misfit {
-  const member = read(Object.hasOwn(table, name) ? table[name] : otherwise);
-  return member instanceof Misfit ? member.in(name) : member;
-}
 
 const readPattern: Reader<string> = (raw) =>
   typeof raw === 'string' && raw !== ''
@@ -91,8 +45,42 @@ function readList<T>(
   return list;
 }
 
+const readProperties = tableOf<DatapathProperties>({
+  implementation: [[], listOf(IMPLEMENTATIONS)],
+  driverDomain: [[], readDomains],
+  caching: [[], listOf(CACHINGS)],
+});
+
+const readRule = tableOf<DatapathRuleSetting>({
+  scheme: ['*', readPattern],
+  sr: ['*', readPattern],
+  domain: ['*', readPattern],
+  prefer: [{}, readProperties],
+  forbid: [{}, readProperties],
+  spread: [false, readFlag],
+});
+
+/** Tables of a file, or one text with the same as JSON. */
+export const parseDatapathRules = (raw: unknown): Parsed<readonly DatapathRuleSetting[]> =>
+  parseTables(raw, RULES, readRule);
+
 const SOCKETS =
   'tables with uuid, of a VM, and socket, the absolute path of a Unix socket; or such a list as JSON';
+
+const readSocket = tableOf<DomainSocket>({
+  uuid: [
+    '',
+    (raw) =>
+      typeof raw === 'string' && isUuid(raw) ? raw.toLowerCase() : new Misfit('the uuid of a VM', raw),
+  ],
+  socket: [
+    '',
+    (raw) =>
+      typeof raw === 'string' && isAbsolute(raw) && !raw.includes('\0')
+        ? raw
+        : new Misfit('the absolute path of a Unix socket', raw),
+  ],
+});
 
 /** Tables of a file, or one text with the same as JSON. A domain has one socket. */
 export function parseDomainSockets(raw: unknown): Parsed<readonly DomainSocket[]> {
@@ -104,15 +92,4 @@ export function parseDomainSockets(raw: unknown): Parsed<readonly DomainSocket[]
     seen.add(read.uuid);
     return read;
   });
-}
-
-function readSocket(raw: unknown): DomainSocket | Misfit {
-  const table = membersOf(raw, ['uuid', 'socket']);
-  if (table instanceof Misfit) return table;
-  const { uuid = '', socket = '' } = table;
-  if (typeof uuid !== 'string' || !isUuid(uuid)) return new Misfit('the uuid of a VM', uuid).in('uuid');
-  if (typeof socket !== 'string' || !isAbsolute(socket) || socket.includes('\0')) {
-    return new Misfit('the absolute path of a Unix socket', socket).in('socket');
-  }
-  return { uuid: uuid.toLowerCase(), socket };
 }

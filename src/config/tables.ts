@@ -56,13 +56,26 @@ const notThere = ({ expected, got, path }: Misfit, number: number): Parsed<never
   inside: { place: [`, table ${number}`, path.join('.')].filter((part) => part !== '').join(', '), got },
 });
 
-/** A table's members, when it has only those that are known. */
-export function membersOf(
-  raw: unknown,
-  known: readonly string[],
-): Readonly<Record<string, unknown>> | Misfit {
+/** For each member of a table, what is read where it is left out, and how it is read. */
+type Members<T> = { readonly [Name in keyof T]: readonly [otherwise: unknown, read: Reader<T[Name]>] };
+
+/** Reads a table that has no other members than these, in their order. */
+export function tableOf<T extends object>(members: Members<T>): Reader<T> {
+  const readers = Object.entries<readonly [unknown, Reader<unknown>]>(members);
+  const known = readers.map(([name]) => name);
   const expected = `a table with ${known.join(', ')}`;
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return new Misfit(expected, raw);
-  const other = Object.keys(raw).find((name) => !known.includes(name));
-  return other === undefined ? { ...raw } : new Misfit(expected, other);
+  return (raw) => {
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return new Misfit(expected, raw);
+    const other = Object.keys(raw).find((name) => !known.includes(name));
+    if (other !== undefined) return new Misfit(expected, other);
+    const given = new Map<string, unknown>(Object.entries(raw));
+    const table: Record<string, unknown> = {};
+    for (const [name, [otherwise, read]] of readers) {
+      const member = read(given.has(name) ? given.get(name) : otherwise);
+      if (member instanceof Misfit) return member.in(name);
+      table[name] = member;
+    }
+    // Each member was read by the reader of its type.
+    return table as T;
+  };
 }
