@@ -13,6 +13,9 @@ export interface StateView {
   readonly payloads?: number;
 }
 
+/** The oldest message of each queue, without its payload. */
+export const OLDEST: StateView = { messages: 1, payloads: 0 };
+
 /** How a switch may answer a target that it does not know. */
 const NOT_KNOWN = [400, 404];
 

@@ -90,6 +90,15 @@ export function defineCommand<const A extends Arguments, const O extends Options
 
 export const asText = (word: string): string => word;
 
+/** One of some words. */
+export const asOneOf =
+  <Choice extends string>(choices: readonly Choice[]): Read<Choice> =>
+  (word) => {
+    const chosen = choices.find((choice) => choice === word);
+    if (chosen !== undefined) return chosen;
+    throw new InvalidArgumentError(`expected ${choices.join(' or ')}.`);
+  };
+
 export function asSeconds(word: string): number {
   const value = Number(word);
   if (/^[0-9.]+(?:e[+-]?[0-9]+)?$/.test(word) && Number.isFinite(value) && value > 0) return value;

@@ -6,7 +6,7 @@ import { openCaller } from './caller.ts';
 import { type Context, sessionName } from './context.ts';
 import { Failure, noSuchQueue } from './exit.ts';
 import { useLines } from './line.ts';
-import { harmless } from './text.ts';
+import { harmless, withLastWords } from './text.ts';
 
 /** Calls of the daemon's queues through the switch, and what came of them. */
 
@@ -135,9 +135,8 @@ export function errorText(variant: Value): string {
   const params: readonly Value[] = Array.isArray(given) ? given : [];
   if (typeof tag !== 'string') return harmless(writeJson(variant));
   if (tag === 'Backend_error' && code === 'SCRIPT_FAILED' && params.length === SCRIPT_FAILED_PARAMS) {
-    const [, , , stderr, reason] = params.map(asText);
-    const last = stderr?.trimEnd().split('\n').at(-1) ?? '';
-    return harmless(`${reason}${last === '' ? '' : `; its last words: ${last}`}`);
+    const [, , , stderr = '', reason = ''] = params.map(asText);
+    return harmless(withLastWords(reason, stderr));
   }
   if (tag === 'Backend_error' && typeof code === 'string') return harmless(joined(code, params));
   // The backtrace comes first.

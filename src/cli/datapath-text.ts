@@ -24,6 +24,10 @@ export function wayText({
   return `${plugin}: ${implementation} of domain ${driver_domain.domid}, caching ${caching}`;
 }
 
+/** `5 (0a1b2c3d-…)` */
+export const driverDomainText = (domid: number, uuid: string | undefined): string =>
+  `${domid}${uuid === undefined ? '' : ` (${uuid})`}`;
+
 /** `vbd/5/xvda (writes, active)` */
 export const holderText = ({ dp, writes, active }: DatapathReport['holders'][number]): string =>
   `${dp} (${writes ? 'writes' : 'reads'}${active ? ', active' : ''})`;

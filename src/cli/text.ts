@@ -65,6 +65,12 @@ export function size(bytes: number): string {
   return `${(bytes / SIZE_STEP ** steps).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB'][steps]}`;
 }
 
+/** A reason with the last line that a script wrote on its standard error. */
+export function withLastWords(reason: string, stderr: string): string {
+  const last = stderr.trimEnd().split('\n').at(-1) ?? '';
+  return last === '' ? reason : `${reason}; its last words: ${last}`;
+}
+
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** A table in columns as wide as their longest cell, with nothing behind the last one of a line. */

@@ -1,8 +1,6 @@
 import { lstat, mkdir, readlink, rm, symlink } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-
-/** The prefix of the queues on which xapi asks for SRs; what follows is the type of the SRs. */
-const PREFIX = 'org.xen.xapi.storage.';
+import { srTypeOf } from '../storage/xapi-queue.ts';
 
 /** Where xapi looks for the sockets of storage drivers, below its folder. */
 const FOLDER = 'storage.d';
@@ -16,7 +14,7 @@ export async function listForXapi(
   queue: string,
   socket: string,
 ): Promise<(() => Promise<void>) | undefined> {
-  const type = queue.startsWith(PREFIX) ? queue.slice(PREFIX.length) : '';
+  const type = srTypeOf(queue) ?? '';
   if (type === '' || type !== basename(type)) return undefined;
   const folder = join(directory, FOLDER);
   const path = join(folder, type);

@@ -1,7 +1,7 @@
 import type { SelectResult } from '../../storage/datapath.ts';
 import { asText, DAEMON_OPTIONS, defineCommand } from '../command.ts';
 import { withDaemon } from '../daemon.ts';
-import { holderText, stateText, wayText } from '../datapath-text.ts';
+import { driverDomainText, holderText, stateText, wayText } from '../datapath-text.ts';
 import { Failure } from '../exit.ts';
 import { factsText, listText } from '../facts.ts';
 import { harmless, table } from '../text.ts';
@@ -67,7 +67,7 @@ export const datapathShowCommand = defineCommand({
         ['domain', datapath.domain],
         ['state', stateText(datapath)],
         ['plugin', datapath.plugin],
-        ['driver domain', `${domain.domid}${domain.uuid === undefined ? '' : ` (${domain.uuid})`}`],
+        ['driver domain', driverDomainText(domain.domid, domain.uuid)],
         ['implementations', datapath.implementations.join(', ')],
         ['offered', datapath.offered.join(', ') || 'nothing yet'],
         ['caching', datapath.caching],
@@ -123,10 +123,7 @@ function selectionText({ selection, candidates }: SelectResult): string {
       : factsText([
           ['URI', selection.uri],
           ['plugin', selection.plugin],
-          [
-            'driver domain',
-            `${selection.backend_domid}${selection.domain_uuid === undefined ? '' : ` (${selection.domain_uuid})`}`,
-          ],
+          ['driver domain', driverDomainText(selection.backend_domid, selection.domain_uuid)],
           ['implementation', selection.implementation],
           ['caching', selection.caching],
           ['reason', selection.reason],

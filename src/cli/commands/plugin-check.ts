@@ -1,6 +1,4 @@
-import { InvalidArgumentError } from 'commander';
-import type { PluginKind } from '../../storage/plugins/plugin.ts';
-import { asPair, asSeconds, asText, defineCommand } from '../command.ts';
+import { asOneOf, asPair, asSeconds, asText, defineCommand } from '../command.ts';
 import type { Context } from '../context.ts';
 import { Failure } from '../exit.ts';
 import { SCRATCH } from '../plugin/scratch.ts';
@@ -8,19 +6,20 @@ import { cut, harmless, plural, span } from '../text.ts';
 
 /** Commands for authors of plugins: they need no daemon. What runs scripts is loaded by them alone. */
 
-export const asKind = (word: string): PluginKind => {
-  if (word === 'volume' || word === 'datapath') return word;
-  throw new InvalidArgumentError('expected volume or datapath.');
-};
+const KINDS = ['volume', 'datapath'] as const;
+const asKind = asOneOf(KINDS);
 
-const DIRECTORY = { doc: 'the directory of the plugin', read: asText, completion: 'file' } as const;
+const LANGUAGES = ['python', 'sh'] as const;
+const asLanguage = asOneOf(LANGUAGES);
+
+export const DIRECTORY = { doc: 'the directory of the plugin', read: asText, completion: 'file' } as const;
 
 export const TRIAL_OPTIONS = {
   kind: {
     doc: 'what the plugin is; by default as the folder around its directory is called',
     value: 'kind',
     read: asKind,
-    completion: ['volume', 'datapath'],
+    completion: KINDS,
   },
   timeout: {
     doc: 'how long a script may take; by default as the configuration of datapathd says',
@@ -136,11 +135,6 @@ export const pluginTestCommand = defineCommand({
 
 const LONGEST_REASON = 300;
 
-const asLanguage = (word: string): 'python' | 'sh' => {
-  if (word === 'python' || word === 'sh') return word;
-  throw new InvalidArgumentError('expected python or sh.');
-};
-
 export const pluginNewCommand = defineCommand({
   name: 'plugin new',
   summary: 'write a plugin that works, to begin with',
@@ -153,7 +147,7 @@ export const pluginNewCommand = defineCommand({
   ],
   alone: true,
   arguments: {
-    kind: { doc: 'volume or datapath', read: asKind, completion: ['volume', 'datapath'] },
+    kind: { doc: 'volume or datapath', read: asKind, completion: KINDS },
     name: { doc: 'the queue of a volume plugin, the URI scheme of a datapath plugin', read: asText },
   },
   options: {
@@ -162,7 +156,7 @@ export const pluginNewCommand = defineCommand({
       value: 'language',
       read: asLanguage,
       default: 'python',
-      completion: ['python', 'sh'],
+      completion: LANGUAGES,
     },
     directory: {
       doc: 'the folder of plugins, in which KIND/NAME is made',

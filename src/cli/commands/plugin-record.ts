@@ -11,8 +11,8 @@ import { createRecording, type KeptCall, parseText, readRecording } from '../plu
 import type { Replayed } from '../plugin/replay.ts';
 import { withScratch } from '../plugin/scratch.ts';
 import { harmless, plural, span } from '../text.ts';
-import { pluginsNamed } from './plugin.ts';
-import { asKind, TRIAL_OPTIONS, wrote } from './plugin-check.ts';
+import { PLUGIN_NAME, pluginsNamed } from './plugin.ts';
+import { DIRECTORY, TRIAL_OPTIONS, wrote } from './plugin-check.ts';
 
 /** Commands that keep the calls of a plugin's scripts, and make them again. */
 
@@ -29,14 +29,13 @@ export const pluginRecordCommand = defineCommand({
   ],
   examples: ['datapathctl plugin record org.xen.xapi.storage.mine calls.jsonl'],
   arguments: {
-    name: { doc: 'the queue of a volume plugin, or the scheme of a datapath plugin', read: asText },
+    name: PLUGIN_NAME,
     file: { doc: 'the file to make', read: asText, completion: 'file' },
   },
   options: {
     kind: {
       ...TRIAL_OPTIONS.kind,
       doc: 'what the plugin is, where a queue and a scheme have the same name',
-      read: asKind,
     },
     count: { doc: 'end after so many calls', value: 'number', read: asCount },
     ...DAEMON_OPTIONS,
@@ -53,9 +52,10 @@ export const pluginRecordCommand = defineCommand({
       process.once('SIGTERM', () => stop.abort());
       const ask = (after: number) => daemon.datapathd('record', { kind, name, after });
       // Calls are kept from now on.
-      let { lost } = await ask(0);
+      await ask(0);
       const keep = createRecording(file);
       context.tell(`the calls of ${harmless(name)} go to ${file}: Ctrl-C ends it`);
+      let lost = 0;
       let kept = 0;
       let after = 0;
       while (kept < count) {
@@ -103,7 +103,7 @@ export const pluginReplayCommand = defineCommand({
   alone: true,
   arguments: {
     file: { doc: 'what plugin record or plugin test --record has kept', read: asText, completion: 'file' },
-    directory: { doc: 'the directory of the plugin', read: asText, completion: 'file' },
+    directory: DIRECTORY,
   },
   options: { strict: { doc: 'any other answer is a failure' }, ...TRIAL_OPTIONS },
   run: ({ file, directory, strict, ...given }, context) =>

@@ -11,6 +11,11 @@ import { harmless, harmlessLines, table } from '../text.ts';
 
 /** Commands about the plugins of a daemon. */
 
+export const PLUGIN_NAME = {
+  doc: 'the queue of a volume plugin, or the scheme of a datapath plugin',
+  read: asText,
+} as const;
+
 export const pluginListCommand = defineCommand({
   name: 'plugin list',
   summary: 'list the plugins that the daemon has found, and whether it uses them',
@@ -48,9 +53,7 @@ export const pluginShowCommand = defineCommand({
   name: 'plugin show',
   summary: 'tell of one plugin what it is, what it can do, and why it is not used',
   details: ['A queue and a URI scheme may have the same name: then both are shown.'],
-  arguments: {
-    name: { doc: 'the queue of a volume plugin, or the scheme of a datapath plugin', read: asText },
-  },
+  arguments: { name: PLUGIN_NAME },
   options: DAEMON_OPTIONS,
   run: ({ name, ...given }, context) =>
     withDaemon(context, given, async (daemon) => {
@@ -106,7 +109,7 @@ export const pluginCallCommand = defineCommand({
     `datapathctl plugin call raw+file Datapath.attach '{"uri":"raw+file:///srv/disk.img","domain":"0"}'`,
   ],
   arguments: {
-    name: { doc: 'the queue of a volume plugin, or the scheme of a datapath plugin', read: asText },
+    name: PLUGIN_NAME,
     method: { doc: 'the method, such as SR.ls', read: asText },
     params: { doc: 'key=value, key:=JSON, or a JSON object', read: asText, many: true },
   },

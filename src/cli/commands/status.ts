@@ -1,5 +1,5 @@
 import type { QueueState, SwitchState } from '../answers.ts';
-import { askState, type StateView } from '../ask-state.ts';
+import { askState, OLDEST } from '../ask-state.ts';
 import { defineCommand } from '../command.ts';
 import { withConnection } from '../context.ts';
 import { type Listener, listenerOf } from '../listener.ts';
@@ -20,9 +20,6 @@ export const statusCommand = defineCommand({
       return context.json ? context.printJson({ path, ...status }) : context.print(render(path, status));
     }),
 });
-
-/** The oldest message of each queue, without its payload. */
-const OLDEST: StateView = { messages: 1, payloads: 0 };
 
 interface Status {
   readonly uptimeSeconds: number;

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readEvents, type SwitchState, type TraceEvent } from '../answers.ts';
-import { askState, type StateView } from '../ask-state.ts';
+import { askState, OLDEST } from '../ask-state.ts';
 import { asCount, asSeconds, defineCommand } from '../command.ts';
 import type { SwitchConnection } from '../connection.ts';
 import { request, withConnection } from '../context.ts';
@@ -46,9 +46,6 @@ export const topCommand = defineCommand({
       }
     }),
 });
-
-/** The oldest message of each queue, without its payload. */
-const OLDEST: StateView = { messages: 1, payloads: 0 };
 
 /**
  * A switch that is not ours tells all messages that wait with their payloads. Where there are so many that this takes long,

@@ -6,10 +6,10 @@ import { Failure } from '../exit.ts';
 
 /** Plugins in a directory, looked at and run as a daemon would, without one. */
 
-export const KINDS = ['volume', 'datapath'] as const;
+const KINDS = ['volume', 'datapath'] as const;
 
 /** What the kind of a plugin is: as it is said, as the folder around it says, or as its scripts say. */
-export function kindOf(directory: string, given: PluginKind | undefined): PluginKind {
+function kindOf(directory: string, given: PluginKind | undefined): PluginKind {
   if (given !== undefined) return given;
   const folder = basename(dirname(resolve(directory)));
   const found = KINDS.find((kind) => kind === folder);

@@ -12,6 +12,7 @@ import type { QueryResult } from '../../storage/plugins/query.ts';
 import { distrustOf } from '../../storage/plugins/trust.ts';
 import { SrInterface } from '../../storage/sr.ts';
 import { VolumeInterface } from '../../storage/volume.ts';
+import { srTypeOf, XAPI_QUEUE_PREFIX } from '../../storage/xapi-queue.ts';
 import { rounded } from '../daemon.ts';
 import { programFault } from './programs.ts';
 
@@ -133,26 +134,20 @@ const isOurs = (lower: string): boolean => OURS.some((method) => method.toLowerC
 /** Letters that may be wrong in a name to be taken for another. */
 const CLOSE = 3;
 
-const QUEUE_PREFIX = 'org.xen.xapi.storage.';
-
 /** What works with datapathd, and is not recognised by who calls it. */
 function queryProblems(kind: PluginKind, name: string, query: QueryResult): Problem[] {
   const problems: Problem[] = [];
-  if (
-    kind === 'volume' &&
-    name.startsWith(QUEUE_PREFIX) &&
-    name.slice(QUEUE_PREFIX.length) !== query.plugin
-  ) {
+  const type = srTypeOf(name);
+  if (kind === 'volume' && type === undefined) {
+    problems.push(
+      warning('Plugin.Query', `the queue does not begin with ${XAPI_QUEUE_PREFIX}: xapi does not find it`),
+    );
+  } else if (kind === 'volume' && type !== query.plugin) {
     problems.push(
       warning(
         'Plugin.Query',
-        `plugin is ${JSON.stringify(query.plugin)}, and the queue ends with ${JSON.stringify(name.slice(QUEUE_PREFIX.length))}: xapi takes SRs of the one type to the queue of the other`,
+        `plugin is ${JSON.stringify(query.plugin)}, and the queue ends with ${JSON.stringify(type)}: xapi takes SRs of the one type to the queue of the other`,
       ),
-    );
-  }
-  if (kind === 'volume' && !name.startsWith(QUEUE_PREFIX)) {
-    problems.push(
-      warning('Plugin.Query', `the queue does not begin with ${QUEUE_PREFIX}: xapi does not find it`),
     );
   }
   for (const field of ['name', 'description', 'vendor', 'version'] as const) {

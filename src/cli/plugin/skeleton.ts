@@ -2,17 +2,17 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { join, resolve } from 'node:path';
 import type { PluginKind } from '../../storage/plugins/plugin.ts';
 import { nameFault } from '../../storage/plugins/scan.ts';
+import { srTypeOf } from '../../storage/xapi-queue.ts';
 import { Failure } from '../exit.ts';
 
 /** New plugins: one program each, to which the methods are links. */
-
-export const LANGUAGES = ['python', 'sh'] as const;
-export type Language = (typeof LANGUAGES)[number];
 
 const FILES = {
   python: { volume: 'volume.py', datapath: 'datapath.py', written: 'main.py' },
   sh: { volume: 'volume.sh', datapath: 'datapath.sh', written: 'main.sh' },
 } as const;
+
+export type Language = keyof typeof FILES;
 
 /** What a program serves: in each language the same. */
 const METHODS: Readonly<Record<PluginKind, readonly string[]>> = {
@@ -28,7 +28,6 @@ const METHODS: Readonly<Record<PluginKind, readonly string[]>> = {
   ],
 };
 
-const QUEUE_PREFIX = 'org.xen.xapi.storage.';
 const EXECUTABLE = 0o755;
 
 /** Writes a plugin below a folder of plugins, and gives its directory. Throws a `Failure` when there is one already. */
@@ -39,10 +38,9 @@ export function writeSkeleton(kind: PluginKind, name: string, language: Language
   if (existsSync(directory))
     throw new Failure('failed', `${directory} is there already: choose another name`);
   const { [kind]: skeleton, written: file } = FILES[language];
-  const type = name.startsWith(QUEUE_PREFIX) ? name.slice(QUEUE_PREFIX.length) : name;
   const text = readFileSync(join(import.meta.dirname, 'skeletons', skeleton), 'utf8')
     .replaceAll('@NAME@', name)
-    .replaceAll('@TYPE@', type);
+    .replaceAll('@TYPE@', srTypeOf(name) ?? name);
   try {
     mkdirSync(directory, { recursive: true, mode: EXECUTABLE });
     writeFileSync(join(directory, file), text, { mode: EXECUTABLE });

@@ -5,6 +5,7 @@ import type { Plugin } from '../../storage/plugins/plugin.ts';
 import type { Script } from '../../storage/scripts.ts';
 import type { Struct } from '../../wire/value.ts';
 import { rounded } from '../daemon.ts';
+import { withLastWords } from '../text.ts';
 import type { KeptCall } from './recording.ts';
 
 /** A call that was tried, and whether the script did what it is to do. */
@@ -149,9 +150,7 @@ export function reasonOf(outcome: Exclude<ScriptOutcome, { readonly type: 'resul
       return 'there is no such script';
     case 'error':
       return [outcome.code, ...outcome.params].join(': ');
-    case 'failed': {
-      const last = outcome.stderr.trimEnd().split('\n').at(-1) ?? '';
-      return last === '' ? outcome.reason : `${outcome.reason}; its last words: ${last}`;
-    }
+    case 'failed':
+      return withLastWords(outcome.reason, outcome.stderr);
   }
 }
