@@ -121,45 +121,29 @@ function depths(queues: Measures['queues'], meter: QueueMeter, now: number): Map
 
 /** A queue that is served has the name of its socket. */
 function addServices(to: Exposition, { services, joined }: Running, label: BoundedLabel): void {
-  const byLabel = new Map<string, { calls: number; errors: number }>();
-  for (const { queue, counters } of services) {
-    const sum = byLabel.get(label.of(queue)) ?? { calls: 0, errors: 0 };
-    sum.calls += counters.calls;
-    sum.errors += counters.errors;
-    byLabel.set(label.of(queue), sum);
+  for (const [name, same] of Map.groupBy(services, ({ queue }) => label.of(queue))) {
+    const sum = (of: keyof Service['counters']): number => total(same, ({ counters }) => counters[of]);
+    to.add('datapathd_calls_total', sum('calls'), name);
+    to.add('datapathd_call_errors_total', sum('errors'), name);
   }
-  for (const [queue, { calls, errors }] of byLabel) {
-    to.add('datapathd_calls_total', calls, queue);
-    to.add('datapathd_call_errors_total', errors, queue);
+  for (const [name, same] of Map.groupBy(joined, ({ queue }) => label.of(queue))) {
+    const isAway = same.some(({ state }) => state.type === 'away');
+    to.add('datapathd_switch_joined', Number(!isAway), name);
   }
-  const away = new Map<string, boolean>();
-  for (const { queue, state } of joined) {
-    const name = label.of(queue);
-    away.set(name, away.get(name) === true || state.type === 'away');
-  }
-  for (const [queue, isAway] of away) to.add('datapathd_switch_joined', Number(!isAway), queue);
 }
 
-type Connections = { open: number; accepted: number; refused: number; bytesIn: number; bytesOut: number };
+const total = <Thing>(things: readonly Thing[], numberOf: (thing: Thing) => number): number =>
+  things.reduce((sum, thing) => sum + numberOf(thing), 0);
 
 function addSockets(to: Exposition, sockets: readonly ListeningSocket[], label: BoundedLabel): void {
-  const byLabel = new Map<string, Connections>();
-  for (const { path, counters } of sockets) {
-    const name = label.of(basename(path));
-    const sum = byLabel.get(name) ?? { open: 0, accepted: 0, refused: 0, bytesIn: 0, bytesOut: 0 };
-    sum.open += counters.open;
-    sum.accepted += counters.accepted;
-    sum.refused += counters.refused;
-    sum.bytesIn += counters.bytesIn;
-    sum.bytesOut += counters.bytesOut;
-    byLabel.set(name, sum);
-  }
-  for (const [name, { open, accepted, refused, bytesIn, bytesOut }] of byLabel) {
-    to.add('datapathd_connections', open, name);
-    to.add('datapathd_connections_accepted_total', accepted, name);
-    to.add('datapathd_connections_refused_total', refused, name);
-    to.add('datapathd_connection_received_bytes_total', bytesIn, name);
-    to.add('datapathd_connection_sent_bytes_total', bytesOut, name);
+  for (const [name, same] of Map.groupBy(sockets, ({ path }) => label.of(basename(path)))) {
+    const sum = (of: 'open' | 'accepted' | 'refused' | 'bytesIn' | 'bytesOut'): number =>
+      total(same, ({ counters }) => counters[of]);
+    to.add('datapathd_connections', sum('open'), name);
+    to.add('datapathd_connections_accepted_total', sum('accepted'), name);
+    to.add('datapathd_connections_refused_total', sum('refused'), name);
+    to.add('datapathd_connection_received_bytes_total', sum('bytesIn'), name);
+    to.add('datapathd_connection_sent_bytes_total', sum('bytesOut'), name);
   }
 }
 

@@ -29,19 +29,15 @@ export function startTextfile({ path, interval, text, failed }: TextfileOptions)
       failed(error instanceof Error ? error.message : String(error));
     }
   };
-  let writing = write();
-  let busy = true;
-  const free = (): void => {
-    busy = false;
-  };
-  writing.then(free);
-  const timer = setInterval(() => {
+  let writing: Promise<void> | undefined;
+  const begin = (): void => {
     // A slow disk gets one at a time.
-    if (busy) return;
-    busy = true;
-    writing = write();
-    writing.then(free);
-  }, interval).unref();
+    writing ??= write().finally(() => {
+      writing = undefined;
+    });
+  };
+  begin();
+  const timer = setInterval(begin, interval).unref();
   return {
     stop: async () => {
       clearInterval(timer);
