@@ -14,7 +14,7 @@ import type { NamedType } from '../src/rpc/interface.ts';
 
 /** How the reference pages write types, and example values of them. */
 
-export const descriptionOf = (schema: TSchema): string => keyword(schema, 'description');
+const descriptionOf = (schema: TSchema): string => keyword(schema, 'description');
 
 const keyword = (schema: TSchema, name: string): string => {
   const text: unknown = Object.getOwnPropertyDescriptor(schema, name)?.value;

@@ -11,7 +11,7 @@ const quantile = (metric: string, by: string): string =>
   `histogram_quantile(0.99, sum by (le, ${by}) (rate(${metric}_bucket[$__rate_interval])))`;
 const rate = (metric: string): string => `rate(${metric}[$__rate_interval])`;
 
-export const PANELS: readonly Panel[] = [
+const PANELS: readonly Panel[] = [
   {
     title: 'Healthy',
     unit: 'short',

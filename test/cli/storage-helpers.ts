@@ -93,7 +93,7 @@ export function textOf(value: Value | undefined, name: string): string {
 const VOLUME_METHODS = ['SR.attach', 'SR.detach', 'SR.stat', 'SR.ls', 'Volume.stat', 'Volume.resize'];
 const DATAPATH_METHODS = ['open', 'attach', 'activate', 'activate_readonly', 'deactivate', 'detach', 'close'];
 
-export const HEALTHY = {
+const HEALTHY = {
   ...{ sr: 'handle', name: 'n', description: 'd', free_space: 1, total_space: 2 },
   ...{ datasources: [], clustered: false, health: ['Healthy', ''] },
 } as const;
