@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Registry, RegistryOptions } from '../../../src/storage/plugins/registry.ts';
 import { distrustOf } from '../../../src/storage/plugins/trust.ts';
+import { VOLUME } from '../../helpers/plugins.ts';
 import { runProgram } from '../../helpers/programs.ts';
 import { tempDirectory } from '../../helpers/temp.ts';
 import {
@@ -16,7 +17,6 @@ import {
   QUERY,
   SETTINGS,
   shell,
-  VOLUME,
 } from './helpers.ts';
 
 /** Whose files are executed, and whose are not. */
@@ -142,13 +142,15 @@ for (const { what, spoil, reason } of SPOILED) {
   });
 }
 
-const ROOT = process.getuid?.() === 0;
+const OWN_UID = process.getuid?.() ?? 0;
+const SOMEBODY_ELSE = OWN_UID + 1;
 
 test('a plugin is not run when a file of it belongs to somebody else', async (t) => {
   // Only root can give a file away. Who is not root looks at files as another would whose they aren't.
-  const reason = ROOT
-    ? await refusal(t, (directory) => chownSync(join(directory, 'SR.ls'), 12345, 0))
-    : await refusal(t, () => {}, { owner: { uid: 12345, gid: 12345 } });
+  const reason =
+    OWN_UID === 0
+      ? await refusal(t, (directory) => chownSync(join(directory, 'SR.ls'), SOMEBODY_ELSE, 0))
+      : await refusal(t, () => {}, { owner: { uid: SOMEBODY_ELSE, gid: SOMEBODY_ELSE } });
   assert.match(reason, /belongs to uid \d+, not to root/);
 });
 
