@@ -70,6 +70,9 @@ const GID_BYTES = 4;
 const USUAL_GROUPS = 32;
 const { ERANGE } = osConstants.errno;
 
+/** The system's words for why the last call has failed. */
+const lastError = (): string => getSystemErrorMessage(-koffi.errno());
+
 /** Who is at the other end of a Unix socket, as it was when the connection was made; `undefined`: it is closed already. */
 export function peerIdentity(
   socket: Socket,
@@ -135,7 +138,7 @@ const O_CLOEXEC = 0o2000000;
  */
 export function openPipe(): { readonly readEnd: number; readonly writeEnd: number } {
   const ends = [0, 0];
-  if (pipe2(ends, O_CLOEXEC) !== 0) throw new Error(`pipe2 failed: ${getSystemErrorMessage(-koffi.errno())}`);
+  if (pipe2(ends, O_CLOEXEC) !== 0) throw new Error(`pipe2 failed: ${lastError()}`);
   const [readEnd = -1, writeEnd = -1] = ends;
   return { readEnd, writeEnd };
 }
@@ -180,7 +183,7 @@ export function openDatagramSender(address: string): DatagramSender {
     throw new Error(`expected ${expected}, got ${JSON.stringify(address)}`);
   }
   const fd = newSocket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw new Error(`socket failed: ${getSystemErrorMessage(-koffi.errno())}`);
+  if (fd < 0) throw new Error(`socket failed: ${lastError()}`);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, PATIENCE, PATIENCE.length);
   const isAbstract = address.startsWith('@');
   // `struct sockaddr_un`: the family, then the path with its NUL, or a NUL and the name without one.
@@ -191,7 +194,7 @@ export function openDatagramSender(address: string): DatagramSender {
       const message = Buffer.from(text);
       const flags = MSG_NOSIGNAL | (manner === 'at-once' ? MSG_DONTWAIT : 0);
       const sent = sendto(fd, message, message.length, flags, to, to.length);
-      return Number(sent) < 0 ? getSystemErrorMessage(-koffi.errno()) : undefined;
+      return Number(sent) < 0 ? lastError() : undefined;
     },
   };
 }
@@ -226,14 +229,14 @@ export function listeningPath(fd: number): string | undefined {
 }
 
 function socketOption(fd: number, name: number): number | undefined {
-  const value = Buffer.alloc(4);
-  if (getsockopt(fd, SOL_SOCKET, name, value, [value.length]) !== 0) return undefined;
-  return new Int32Array(new Uint8Array(value).buffer)[0];
+  const value = new Int32Array(1);
+  if (getsockopt(fd, SOL_SOCKET, name, value, [value.byteLength]) !== 0) return undefined;
+  return value[0];
 }
 
 /** Another descriptor of the same file, that no child gets. Who asks for it closes it. */
 export function duplicate(fd: number): number {
   const copy: number = fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0);
-  if (copy < 0) throw new Error(`fcntl failed: ${getSystemErrorMessage(-koffi.errno())}`);
+  if (copy < 0) throw new Error(`fcntl failed: ${lastError()}`);
   return copy;
 }

@@ -182,9 +182,9 @@ export function readJson(text: string): Value {
 }
 
 /** Writes a file that can be executed, in one step: one that is open for writing can't be. */
-export function writeProgram(path: string, text: string): void {
+export function writeProgram(path: string, text: string, mode = 0o755): void {
   writeFileSync(`${path}.new`, text);
-  chmodSync(`${path}.new`, 0o755);
+  chmodSync(`${path}.new`, mode);
   renameSync(`${path}.new`, path);
 }
 

@@ -2,26 +2,17 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { startRegistry } from '../../src/storage/plugins/registry.ts';
 import { isStruct } from '../../src/wire/value.ts';
-import { SETTINGS } from '../storage/plugins/helpers.ts';
+import { preparePlugins } from '../storage/plugins/helpers.ts';
 import { DATAPATH_PLUGIN, PATH, QUEUE, SCHEME, SHIPPED, VOLUME_PLUGIN } from './helpers.ts';
 
 /** The plugins that come with the daemon, as its host of plugins finds them. */
 
 async function registered(t: TestContext) {
-  const warnings: string[] = [];
-  const log = { debug: () => {}, info: () => {}, warn: (_: object, text: string) => warnings.push(text) };
-  const registry = startRegistry({
-    settings: { ...SETTINGS, root: SHIPPED },
-    maxDepth: 64,
-    environment: { PATH },
-    log,
-    now: () => performance.now(),
-  });
-  t.after(() => registry.stop(0));
+  const plugins = preparePlugins(t);
+  const registry = plugins.start({ root: SHIPPED }, { environment: { PATH } });
   await registry.ready;
-  return { registry, warnings };
+  return { registry, warnings: plugins.logged.filter(({ level }) => level === 'warn') };
 }
 
 test('both are trusted as they lie in the sources, and nothing is to be warned of', async (t) => {

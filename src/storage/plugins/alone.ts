@@ -1,24 +1,9 @@
 import { basename } from 'node:path';
 import { readPluginDirectory } from './directory.ts';
-import { cleanEnvironment } from './environment.ts';
-import type { Host, Plugin, PluginKind } from './plugin.ts';
+import { createHost, type HostOptions, untilQuiet } from './host.ts';
+import type { Plugin, PluginKind } from './plugin.ts';
 import { queryPlugin, type Registered } from './registration.ts';
-import { type Candidate, nameFault } from './scan.ts';
-import type { PluginLog, PluginSettings } from './settings.ts';
-import { createSlots } from './slots.ts';
-import { timeByMethod } from './timeouts.ts';
-import type { Owner } from './trust.ts';
-
-export interface AloneOptions {
-  readonly settings: PluginSettings;
-  readonly maxDepth: number;
-  /** The variables of which the settings name those that scripts get. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly log: PluginLog;
-  readonly owner: Owner;
-  /** A clock in ms. */
-  readonly now: () => number;
-}
+import { type Candidate, withNameFault } from './scan.ts';
 
 /** One plugin's directory without a registry around it: as it is now, and its scripts as a daemon would run them. */
 export interface PluginAlone {
@@ -35,28 +20,21 @@ export interface PluginAlone {
 export async function openAlone(
   directory: string,
   kind: PluginKind,
-  options: AloneOptions,
+  options: HostOptions,
 ): Promise<PluginAlone | undefined> {
-  const { settings, owner, maxDepth, log, now } = options;
+  const { settings, owner } = options;
   const { maxFiles } = settings;
   const read = await readPluginDirectory(directory, { owner, maxFiles, watch: () => {} });
   if (read === undefined) return undefined;
   const name = basename(directory);
   const closing = new AbortController();
-  const host: Host = {
-    settings,
-    timeOf: timeByMethod(settings.timeouts, settings.timeout),
-    environment: cleanEnvironment(settings.environment, options.environment),
+  const host = createHost(options, {
     running: undefined,
-    ...{ owner, maxDepth, log, now },
-    slots: createSlots(settings.maxRunning),
-    counters: { calls: 0, errors: 0, failures: 0, timeouts: 0, waited: 0, ran: 0 },
     closing: closing.signal,
     ending: closing.signal,
-    underWay: new Set(),
     doubt: () => {},
-  };
-  const candidate = { kind, name, directory, read: { ...read, fault: nameFault(kind, name) ?? read.fault } };
+  });
+  const candidate = withNameFault({ kind, name, directory, read });
   let workers: Registered['workers'];
   return {
     candidate,
@@ -72,7 +50,7 @@ export async function openAlone(
     close: async () => {
       closing.abort();
       workers?.retire();
-      while (host.underWay.size > 0) await Promise.all(host.underWay);
+      await untilQuiet(host);
     },
   };
 }

@@ -47,8 +47,10 @@ async function hasLiving(leader: number): Promise<boolean> {
   const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^[0-9]+$/.test(name));
   const stats = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')));
   return stats.some((stat) => {
-    // The name in brackets may hold anything: proc(5).
-    const [state = 'X', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state = 'X', , group] = statFields(stat);
     return Number(group) === leader && state !== 'Z' && state !== 'X';
   });
 }
+
+/** The fields of a process's `stat` from the third on, its state: the name in brackets may hold anything: proc(5). */
+export const statFields = (stat: string): string[] => stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { endGroup, signalGroup } from './group.ts';
+import { endGroup, signalGroup, statFields } from './group.ts';
 
 /** Scripts that run, kept for the daemon that starts after this one: a script goes on when its daemon is killed. */
 export interface RunningScripts {
@@ -75,8 +75,7 @@ function namesIn(directory: string): string[] {
 /** The 22nd field of proc(5): when the process was started, in clock ticks since the boot. Nothing: it is not there. */
 function startTimeOf(pid: number): string | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'))[19];
   } catch {
     return undefined;
   }

@@ -55,7 +55,7 @@ export type Status =
   | { readonly type: 'no-answer' }
   | { readonly type: 'not-run'; readonly reason: string };
 
-export function statusText(status: Status): string {
+function statusText(status: Status): string {
   switch (status.type) {
     case 'exited':
       return `exit ${status.code}`;

@@ -1,5 +1,5 @@
 import { writeJson } from '../../wire/json.ts';
-import type { ScriptOutcome } from './outcome.ts';
+import type { RunOutcome } from './outcome.ts';
 import { type PluginKind, type ScriptRun, slotOf } from './plugin.ts';
 
 /** A call of a script, to be kept: params and answer are JSON texts; of one that gave no answer, why not. */
@@ -80,7 +80,7 @@ export class Recordings {
   }
 }
 
-function answerOf(outcome: Exclude<ScriptOutcome, { readonly type: 'missing' }>): string {
+function answerOf(outcome: RunOutcome): string {
   switch (outcome.type) {
     case 'result':
       return writeJson(outcome.value);

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { cleanEnvironment } from './environment.ts';
+import { createHost, type HostOptions, untilQuiet } from './host.ts';
 import type { RunningScripts } from './left-behind.ts';
 import { type Host, type Plugin, type PluginCounters, type PluginKind, slotOf } from './plugin.ts';
 import { queryPlugin, type Registered } from './registration.ts';
@@ -7,23 +7,14 @@ import { type Candidate, readCandidate, type ScanOptions, scan } from './scan.ts
 import type { PluginLog, PluginSettings } from './settings.ts';
 import { createSlots } from './slots.ts';
 import type { PluginChange, PluginStatus } from './status.ts';
-import { timeByMethod } from './timeouts.ts';
 import type { Owner } from './trust.ts';
 import { type WatchDirectory, Watches, watchDirectory } from './watches.ts';
 
 export type { PluginChange, PluginStatus } from './status.ts';
 
-export interface RegistryOptions {
-  readonly settings: PluginSettings;
-  /** How deep an answer may be nested. */
-  readonly maxDepth: number;
-  /** The daemon's own variables. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+export interface RegistryOptions extends Omit<HostOptions, 'owner'> {
   /** Keeps which scripts run, for the daemon after this one. */
   readonly running?: RunningScripts | undefined;
-  readonly log: PluginLog;
-  /** A clock in ms. */
-  readonly now: () => number;
   /** The daemon's user; for tests another one. */
   readonly owner?: Owner;
   readonly watch?: WatchDirectory;
@@ -51,7 +42,7 @@ export const startRegistry = (options: RegistryOptions): Registry => new Registr
 export class Registry {
   /** Settles when the first look is over and all that it found has answered. */
   readonly ready: Promise<void>;
-  readonly counters: PluginCounters = { calls: 0, errors: 0, failures: 0, timeouts: 0, waited: 0, ran: 0 };
+  readonly counters: PluginCounters;
   readonly #settings: PluginSettings;
   readonly #log: PluginLog;
   readonly #host: Host;
@@ -69,28 +60,20 @@ export class Registry {
   #retryDue = false;
 
   constructor(options: RegistryOptions) {
-    const { settings, log, now } = options;
+    const { settings, log, running, ran } = options;
     const owner = options.owner ?? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
     this.#settings = settings;
     this.#log = log;
-    this.#host = {
-      settings,
-      // Of the settings as they are now: they may change.
-      timeOf: (method) => timeByMethod(settings.timeouts, settings.timeout)(method),
-      environment: cleanEnvironment(settings.environment, options.environment),
-      running: options.running,
-      owner,
-      maxDepth: options.maxDepth,
-      slots: createSlots(settings.maxRunning),
-      log,
-      counters: this.counters,
-      closing: this.#closing.signal,
-      ending: this.#ending.signal,
-      underWay: new Set(),
-      now,
-      doubt: () => this.#lookSoon(),
-      ran: options.ran,
-    };
+    this.#host = createHost(
+      { ...options, owner },
+      {
+        ...{ running, ran },
+        closing: this.#closing.signal,
+        ending: this.#ending.signal,
+        doubt: () => this.#lookSoon(),
+      },
+    );
+    this.counters = this.#host.counters;
     this.#scan = { root: resolve(settings.root), owner, maxFiles: settings.maxFiles };
     this.#querySlots = createSlots(settings.maxRunning);
     this.#watches = new Watches(options.watch ?? watchDirectory, () => this.#lookSoon());
@@ -152,10 +135,8 @@ export class Registry {
     await this.#looking;
     this.#watches.close();
     for (const { registered } of this.#entries.values()) registered?.workers?.retire();
-    const queries = [...this.#entries.values()].map(({ querying }) => querying);
-    await Promise.all(queries);
-    const { underWay } = this.#host;
-    while (underWay.size > 0) await Promise.all(underWay);
+    await this.#lookedAndAsked();
+    await untilQuiet(this.#host);
     clearTimeout(enough);
   }
 

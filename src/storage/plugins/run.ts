@@ -30,11 +30,7 @@ export interface RunOptions {
 export async function runScript(options: RunOptions): Promise<Ended> {
   const { program, input, limits, log, now } = options;
   const begun = now();
-  const process = await startPatiently(program, (tries) => {
-    if (tries === 1)
-      log.debug({ ...options.fields }, 'a script is open for writing: it is tried again until it is not');
-    return now() - begun < limits.timeout;
-  });
+  const process = await startPatiently(program, begun, options);
   if (!('pid' in process)) return notRun(process.reason, now() - begun);
 
   const fields = { ...options.fields, pid: process.pid };
@@ -67,14 +63,18 @@ export function notRun(reason: string, ran: number): Ended {
 /** Between two tries to execute a file that is being written. */
 const BUSY_PAUSE_MS = 10;
 
-/** Starts a program; one that is just being written is tried again, as long as `again` says so. */
+/** Starts a program; one that is just being written is tried again, as long as a call that has begun then may take. */
 export async function startPatiently(
   program: Program,
-  again: (tries: number) => boolean,
+  begun: number,
+  { limits, log, fields, now }: Pick<RunOptions, 'limits' | 'log' | 'fields' | 'now'>,
 ): Promise<PluginProcess | NotStarted> {
   for (let tries = 1; ; tries += 1) {
     const process = await startProcess(program);
-    if ('pid' in process || process.code !== 'ETXTBSY' || !again(tries)) return process;
+    if ('pid' in process || process.code !== 'ETXTBSY') return process;
+    if (tries === 1)
+      log.debug({ ...fields }, 'a script is open for writing: it is tried again until it is not');
+    if (now() - begun >= limits.timeout) return process;
     await pause(BUSY_PAUSE_MS);
   }
 }

@@ -63,7 +63,13 @@ export async function readCandidate(
   const directory = join(options.root, kind, name);
   const read = await readOrFault(directory, options);
   if (read === undefined) return undefined;
-  return { kind, name, directory, read: { ...read, fault: nameFault(kind, name) ?? read.fault } };
+  return withNameFault({ kind, name, directory, read });
+}
+
+/** A name that no plugin can have is a fault before all others. */
+export function withNameFault(candidate: Candidate): Candidate {
+  const { kind, name, read } = candidate;
+  return { ...candidate, read: { ...read, fault: nameFault(kind, name) ?? read.fault } };
 }
 
 /** Why a plugin can't be called so; nothing: it can. */

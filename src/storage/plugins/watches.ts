@@ -25,10 +25,6 @@ export class Watches {
     this.#changed = changed;
   }
 
-  get size(): number {
-    return this.#kept.size;
-  }
-
   begin(): void {
     this.#round = new Set();
   }

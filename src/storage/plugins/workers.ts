@@ -70,11 +70,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 
   const start = async ({ limits, fields }: WorkerCallOptions, begun: number): Promise<Worker | string> => {
     const program = { ...options, argument: ARGUMENT };
-    const process = await startPatiently(program, (tries) => {
-      if (tries === 1)
-        log.debug({ ...fields }, 'a script is open for writing: it is tried again until it is not');
-      return now() - begun < limits.timeout;
-    });
+    const process = await startPatiently(program, begun, { limits, fields, log, now });
     if (!('pid' in process)) return process.reason;
     const tell = (line: string): void =>
       log.info({ ...worker.fields, pid: process.pid, stderr: line }, 'a script wrote');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { closeSync, existsSync, openSync, readFileSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { asFailed, asResult, onePlugin, python, shell, writeProgram } from './helpers.ts';
+import { writeProgram } from '../../helpers/plugins.ts';
+import { asFailed, asResult, onePlugin, python, shell } from './helpers.ts';
 
 /** What a script is given, and what its answer and its errors become. */
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { inspect } from 'node:util';
@@ -13,6 +12,7 @@ import {
   startRegistry,
 } from '../../../src/storage/plugins/registry.ts';
 import type { PluginSettings } from '../../../src/storage/plugins/settings.ts';
+import { PYTHON, QUERY as QUERY_RESULT, VOLUME, writeProgram } from '../../helpers/plugins.ts';
 import { tempDirectory } from '../../helpers/temp.ts';
 
 /** Plugins with real scripts in a folder of the test's own, and a registry on them. */
@@ -37,23 +37,8 @@ export const SETTINGS: Omit<PluginSettings, 'root'> = {
   rescanInterval: HOUR,
 };
 
-export const QUERY = {
-  plugin: 'mine',
-  name: 'mine',
-  description: 'of a test',
-  vendor: 'the tests',
-  copyright: 'none',
-  version: '1',
-  required_api_version: '5.0',
-  features: [] as readonly string[],
-  configuration: {},
-  required_cluster_stack: [],
-};
-
-export const VOLUME = 'org.xen.xapi.storage.mine';
-
-/** The interpreter itself: what is found as python3 may be a wrapper that wants variables of its own. */
-export const PYTHON = execFileSync('python3', ['-c', 'import sys; print(sys.executable)']).toString().trim();
+/** What a plugin of these tests says of itself. */
+export const QUERY = { ...QUERY_RESULT, plugin: 'mine', name: 'mine' };
 
 export const shell = (body: string): string => `#!/bin/sh\n${body}\n`;
 export const python = (body: string): string => `#!${PYTHON}\n${body}\n`;
@@ -126,13 +111,6 @@ export function preparePlugins(t: TestContext): Plugins {
   };
 }
 
-/** Writes a file that can be executed, in one step: one that is open for writing can't be. */
-export function writeProgram(path: string, text: string, mode = 0o755): void {
-  writeFileSync(`${path}.new`, text);
-  chmodSync(`${path}.new`, mode);
-  renameSync(`${path}.new`, path);
-}
-
 /** A registry with one volume plugin of these files. */
 export async function onePlugin(
   t: TestContext,
@@ -151,6 +129,15 @@ export function registered(registry: Registry, name = VOLUME): Plugin {
   const plugin = registry.get('volume', name);
   assert.ok(plugin, JSON.stringify(registry.all().map(({ refused }) => refused)));
   return plugin;
+}
+
+/** The result of a script of the plugin that is registered now. */
+export const call = async (registry: Registry, method: string): Promise<OutcomeOf<'result'>['value']> =>
+  asResult(await registered(registry).call(method, {}));
+
+/** Settles when a script has made the file. */
+export async function untilThere(path: string): Promise<void> {
+  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** Settles with the next change that is wanted. */

@@ -5,16 +5,8 @@ import { test } from 'node:test';
 import { createOrdering } from '../../../src/storage/plugins/ordering.ts';
 import { createSlots } from '../../../src/storage/plugins/slots.ts';
 import { timeByMethod } from '../../../src/storage/plugins/timeouts.ts';
-import {
-  asFailed,
-  asResult,
-  onePlugin,
-  preparePlugins,
-  python,
-  shell,
-  VOLUME,
-  writeProgram,
-} from './helpers.ts';
+import { VOLUME, writeProgram } from '../../helpers/plugins.ts';
+import { asFailed, asResult, onePlugin, preparePlugins, python, shell, untilThere } from './helpers.ts';
 
 /** What bounds the scripts: time, output, how many at once, and the order in which they come. */
 
@@ -226,16 +218,12 @@ test('a script whose caller is gone runs to its end, and its outcome is given', 
   const { plugin, directory, registry } = await onePlugin(t, { 'SR.ls': HELD });
   const caller = new AbortController();
   const outcome = plugin.call('SR.ls', { a: 1 }, { signal: caller.signal });
-  await until(() => existsSync(join(directory, 'begun-a1')));
+  await untilThere(join(directory, 'begun-a1'));
   caller.abort();
   writeProgram(join(directory, 'go-a1'), '');
   assert.equal(asResult(await outcome), 1);
   assert.deepEqual(registry.load(), { running: 0, waiting: 0 });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
 
 test('what waited and what ran is counted and logged apart', async (t) => {
   let time = 0;
@@ -286,7 +274,7 @@ test('a stop lets what runs end, and starts nothing more', async (t) => {
   const { plugin, registry, directory } = await onePlugin(t, { 'SR.ls': HELD }, { maxRunning: 1 });
   const running = plugin.call('SR.ls', { a: 1 });
   const waiting = plugin.call('SR.ls', { b: 2 });
-  await until(() => existsSync(join(directory, 'begun-a1')));
+  await untilThere(join(directory, 'begun-a1'));
   const stopped = registry.stop();
   writeProgram(join(directory, 'go-a1'), '');
   await stopped;
@@ -297,7 +285,7 @@ test('a stop lets what runs end, and starts nothing more', async (t) => {
 test('a stop whose patience is over ends what runs', async (t) => {
   const { plugin, registry, directory } = await onePlugin(t, { 'SR.ls': HANGING });
   const running = plugin.call('SR.ls', {});
-  await until(() => existsSync(join(directory, 'parent')));
+  await untilThere(join(directory, 'parent'));
   await registry.stop(1);
   assert.equal(asFailed(await running).status, 'ended: the daemon stops');
   assert.equal(runs(pidIn(join(directory, 'child'))), false);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Plugin } from '../../../src/storage/plugins/plugin.ts';
 import type { PluginSettings } from '../../../src/storage/plugins/settings.ts';
+import { writeProgram } from '../../helpers/plugins.ts';
 import {
   asFailed,
   asResult,
@@ -14,7 +15,7 @@ import {
   python,
   registered,
   shell,
-  writeProgram,
+  untilThere,
 } from './helpers.ts';
 
 /** Processes that serve many calls. */
@@ -100,8 +101,7 @@ test('as many calls as there may be workers are served at the same time, the oth
   const held = ['a', 'b', 'c'].map((name) =>
     pidOf(plugin, { do: 'hold', begun: place(`begun-${name}`), go: place('go') }),
   );
-  while (!existsSync(place('begun-a')) || !existsSync(place('begun-b')))
-    await new Promise((done) => setTimeout(done, 5));
+  for (const name of ['begun-a', 'begun-b']) await untilThere(place(name));
   assert.deepEqual(registry.load(), { running: 2, waiting: 1 });
   assert.equal(existsSync(place('begun-c')), false);
   writeProgram(place('go'), '');
@@ -200,7 +200,7 @@ test('a call under way when the plugin changes is answered by the worker that ha
   const { plugin, plugins, registry, directory } = await start(t, { killGrace: HOUR });
   const place = (name: string): string => join(directory, '../..', name);
   const held = pidOf(plugin, { do: 'hold', begun: place('begun'), go: place('go') });
-  while (!existsSync(place('begun'))) await new Promise((done) => setTimeout(done, 5));
+  await untilThere(place('begun'));
   const replaced = nextChange(registry, 'replaced');
   writeProgram(join(directory, 'SR.detach'), printing([]));
   await replaced;

@@ -21,8 +21,7 @@ PAUSE = 0.005
 
 def attach(attached, path, read_only):
     """Answers how it is reached; starts the server unless it runs."""
-    if not is_running(attached):
-        start(attached, path, read_only)
+    activate(attached, path, read_only)
     return [["Nbd", {"uri": "nbd:unix:%s:exportname=%s" % (attached.socket, EXPORT)}]]
 
 

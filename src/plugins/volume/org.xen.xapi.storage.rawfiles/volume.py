@@ -64,7 +64,7 @@ def copy_to(sr, source, mode):
         "keys": {},
         # What has come from the same volume is alike.
         "origin": source.key,
-        "family": told.get("family", source.key),
+        "family": family(source, told),
     }
     with store.new_volume(sr) as volume:
         copy_data(source, volume, store.DATA, mode)
@@ -141,7 +141,7 @@ def compare(params):
     with store.opened_sr(text(params, "sr")) as sr, store.opened_volume(sr, text(params, "key")) as one:
         store.read_sr(sr)
         with store.opened_volume(sr, text(params, "key2")) as other:
-            related = family(one) == family(other)
+            related = family(one, metadata(one)) == family(other, metadata(other))
             with opened_data(one) as data, opened_data(other) as data2:
                 ranges = content.differing_blocks(data, data2) if related else content.used_blocks(data)
     return {"blocksize": content.COMPARED_BLOCK, "ranges": ranges}
@@ -151,19 +151,20 @@ def similar_content(params):
     """The volumes of the same family: first what came from it or it from, then the rest."""
     with store.opened_sr(text(params, "sr")) as sr, store.opened_volume(sr, text(params, "key")) as volume:
         store.read_sr(sr)
-        own, kin = metadata(volume), family(volume)
+        own = metadata(volume)
+        kin = family(volume, own)
         found = []
         for key in store.keys_of(sr):
             with contextlib.suppress(Failure), store.opened_volume(sr, key) as other:
                 told = metadata(other)
-                if key != volume.key and family(other) == kin:
+                if key != volume.key and family(other, told) == kin:
                     is_near = key == own.get("origin") or told.get("origin") == volume.key
                     found.append((not is_near, key))
     return [key for _, key in sorted(found)]
 
 
-def family(volume):
-    return metadata(volume).get("family", volume.key)
+def family(volume, told):
+    return told.get("family", volume.key)
 
 
 def size_of(params, name):
