@@ -1,3 +1,4 @@
+import { matchesGlob } from '../glob.ts';
 import type { MessageId, TraceEvent } from './answers.ts';
 import { idText } from './message-json.ts';
 import { readCall } from './rpc-text.ts';
@@ -46,12 +47,7 @@ const METHOD = /"method"\s*:\s*"([^"\\]*)"/;
 const methodOf = (payload: Buffer): string =>
   readCall(payload)?.method ?? METHOD.exec(payloadText(payload))?.[1] ?? '';
 
-function matches(pattern: string | undefined): (text: string) => boolean {
-  if (pattern === undefined) return () => true;
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const expression = new RegExp(`^${parts.join('.*')}$`, 's');
-  return (text) => expression.test(text);
-}
+const matches = (pattern: string | undefined): ((text: string) => boolean) => matchesGlob(pattern ?? '*');
 
 /** A map that forgets what was set first. */
 class Memory<Value> {

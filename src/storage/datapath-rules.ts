@@ -1,3 +1,4 @@
+import { matchesGlob } from '../glob.ts';
 import { BACKEND_KINDS, type BackendKind } from '../xenstore/xenbus.ts';
 
 /** The operator's say in the choice of a datapath. */
@@ -67,7 +68,7 @@ export function compileRules(rules: readonly DatapathRule[]): (subject: Subject)
   const compiled = rules.map((rule, index) => ({
     rule,
     number: index + 1,
-    matches: [fits(rule.scheme), fits(rule.sr), fits(rule.domain)] as const,
+    matches: [matchesGlob(rule.scheme), matchesGlob(rule.sr), matchesGlob(rule.domain)] as const,
   }));
   return ({ scheme, sr, domain }) => {
     const matching = compiled.filter(
@@ -95,10 +96,3 @@ const firstOf = <T>(
   rules: readonly DatapathRule[],
   preferred: (rule: DatapathRule) => readonly T[],
 ): readonly T[] => rules.map(preferred).find((list) => list.length > 0) ?? [];
-
-function fits(pattern: string): (text: string) => boolean {
-  if (pattern === '*') return () => true;
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const compiled = new RegExp(`^${parts.join('.*')}$`, 's');
-  return (text) => compiled.test(text);
-}

@@ -1,6 +1,6 @@
+import { matchesGlob } from '../glob.ts';
 import type { PeerIdentity } from '../wire/conversation.ts';
 import type { In } from './protocol.ts';
-import { matchesGlob } from './rules.ts';
 
 /** What a peer may be allowed to do; all but the last two belong to a queue. */
 export type Action = 'send' | 'receive' | 'create' | 'destroy' | 'observe' | 'shutdown';

@@ -1,3 +1,5 @@
+import { matchesGlob } from '../glob.ts';
+
 /** A time for the queues that a pattern names, in which `*` stands for any characters. */
 export interface QueueRule {
   readonly queue: string;
@@ -10,11 +12,3 @@ export function timeByQueue(rules: readonly QueueRule[]): (queue: string) => num
   const compiled = rules.map(({ queue, time }) => ({ matches: matchesGlob(queue), time }));
   return (queue) => compiled.find(({ matches }) => matches(queue))?.time ?? Number.POSITIVE_INFINITY;
 }
-
-/** Whether a name fits a pattern in which `*` stands for any characters. */
-export function matchesGlob(glob: string): (name: string) => boolean {
-  const pattern = new RegExp(`^${glob.split('*').map(escaped).join('.*')}$`, 's');
-  return (name) => pattern.test(name);
-}
-
-const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
