@@ -15,7 +15,7 @@ import {
   throughSwitch,
   VOLUME,
 } from '../helpers/plugins.ts';
-import { attachSr, createVdi, scriptsOf, using, withStorage } from './storage-helpers.ts';
+import { attachSr, createVdi, scriptsOf, using, VDI_INFO, withStorage } from './storage-helpers.ts';
 
 /** Every error of the interfaces, by what really leads to it. */
 
@@ -116,6 +116,30 @@ test('an answer of another type than the interface has names the field', async (
   assert.deepEqual([tag, name, script], ['Backend_error', 'SCRIPT_FAILED', path]);
   assert.match(String(text), /result\.name: expected string, got number 5/);
 });
+
+for (const [what, make] of [
+  ['a new volume', 'VDI.create'],
+  ['a snapshot', 'VDI.snapshot'],
+] as const) {
+  test(`${what} that can't be told its type goes again, and the caller hears why`, async (t) => {
+    const { plugins, daemon } = await withStorage(t, {
+      answering:
+        ({ answer }) =>
+        (call) =>
+          call.method === 'Volume.set' ? fails('No_space') : answer(call),
+    });
+    const call = throughSwitch(t, daemon);
+    await attachSr(call);
+    const vdi = await createVdi(call, { ty: '' });
+    const before = await resultOf(call('SR.scan', { sr: SR }));
+    const scripts = await scriptsOf(plugins, async () => {
+      const { error } = await call(make, { sr: SR, vdi_info: { ...VDI_INFO, vdi, ty: 'system' } });
+      assert.deepEqual(error, ['Backend_error_with_backtrace', ['No_space', [BACKTRACE('No_space')]]]);
+    });
+    assert.deepEqual(scripts, [make.replace('VDI', 'Volume'), 'Volume.set', 'Volume.destroy']);
+    assert.deepEqual(await resultOf(call('SR.scan', { sr: SR })), before);
+  });
+}
 
 test('a method without a script is not implemented', async (t) => {
   const { plugins, daemon } = await withStorage(t);

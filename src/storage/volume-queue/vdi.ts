@@ -1,5 +1,5 @@
 import type { Implementation } from '../../rpc/interface.ts';
-import { destroyClone, heldBy } from '../disks.ts';
+import { destroyClone, heldBy, type Volumes } from '../disks.ts';
 import { completeVdiInfo, type VdiInfo } from '../smapiv2/types.ts';
 import type { VdiInterface } from '../smapiv2/vdi.ts';
 import { isoBasic, KEYS, smConfigKey, tagKey, vdiOf } from '../vdi-info.ts';
@@ -45,7 +45,7 @@ function volumes(on: VolumeQueue): Pick<Methods, VolumeMethods> {
       const params = { name: name_label, description: name_description, size: virtual_size, sharable };
       const volume = await onSr(on, { dbg, sr }, SCRIPTS.create, params);
       if (ty === '') return vdiOf(volume);
-      await volumesOf(on, { dbg, sr }).set(volume.key, KEYS.type, ty);
+      await setKeys(volumesOf(on, { dbg, sr }), volume.key, { [KEYS.type]: ty });
       return vdiOf({ ...volume, keys: { ...volume.keys, [KEYS.type]: ty } });
     },
     snapshot: ({ dbg, sr, vdi_info }) =>
@@ -118,10 +118,23 @@ async function snapshot(
   };
   const kept = { [KEYS.contentId]: content_id, [KEYS.type]: ty };
   const tagged = Object.fromEntries(tags.map((tag) => [tagKey(tag), tag]));
-  const { set } = volumesOf(on, where);
-  for (const [name, value] of Object.entries({ ...told, ...kept, ...tagged }))
-    await set(volume.key, name, value);
+  await setKeys(volumesOf(on, where), volume.key, { ...told, ...kept, ...tagged });
   return vdiOf({ ...volume, keys: { ...volume.keys, ...told, ...tagged } });
+}
+
+/** Gives a new volume its keys. One that can't have them goes again: the caller would never hear of it. */
+async function setKeys(
+  volumes: Volumes,
+  volume: string,
+  keys: Readonly<Record<string, string>>,
+): Promise<void> {
+  try {
+    for (const [name, value] of Object.entries(keys)) await volumes.set(volume, name, value);
+  } catch (error) {
+    // What failed first is what the caller is told; that a script failed is logged anyway.
+    await volumes.destroy(volume).catch(() => {});
+    throw error;
+  }
 }
 
 /** The clone that stands for a disk goes with it. */
