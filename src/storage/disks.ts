@@ -103,7 +103,7 @@ export class Disks {
       return;
     }
     const clone = await volumes.clone(use.vdi);
-    await volumes.set(use.vdi, KEYS.cloneOnBoot, clone.key);
+    await orDestroyed(volumes, clone.key, () => volumes.set(use.vdi, KEYS.cloneOnBoot, clone.key));
   }
 
   async epochEnd(use: VdiUse, volumes: Volumes): Promise<void> {
@@ -215,6 +215,21 @@ const MAX_LET_GO = 10_000;
 const unlessGone = unlessScriptError('Volume_does_not_exist');
 
 const keyOf = ({ sr, vdi, vm }: Pick<VdiUse, 'sr' | 'vdi' | 'vm'>) => ({ sr, vdi, vm });
+
+/** Does what makes a new volume known. When that fails the volume goes again: nobody would ever ask for it. */
+export async function orDestroyed(
+  volumes: Volumes,
+  volume: string,
+  makeKnown: () => Promise<void>,
+): Promise<void> {
+  try {
+    await makeKnown();
+  } catch (error) {
+    // What failed first is what the caller is told; that a script failed is logged anyway.
+    await volumes.destroy(volume).catch(() => {});
+    throw error;
+  }
+}
 
 /** Destroys the clone that stood for a disk. One that is gone is destroyed: somebody was killed before he could say so. */
 export async function destroyClone(volumes: Pick<Volumes, 'destroy'>, clone: string): Promise<void> {

@@ -73,6 +73,14 @@ test('a clone that an epoch has left is destroyed when the next one begins', asy
   ]);
 });
 
+test('a clone that the disk can not be told of goes again, and the caller hears why', async (t) => {
+  const { disks } = await open(t);
+  const volumes = volumesWith();
+  const full = { ...volumes, set: () => Promise.reject(new Error('no space')) };
+  await assert.rejects(disks.epochBegin(USE, false, full), { message: 'no space' });
+  assert.deepEqual(volumes.did(), ['stat a', 'clone a', 'destroy clone 1 of a']);
+});
+
 test('what was chosen when it was opened is attached, whatever appears until then', async (t) => {
   const { disks, driver, schemes, selections } = await open(t, { raw: FORGETS });
   const volumes = volumesWith({ uri: ['vhd:///a', 'raw:///a'] });

@@ -1,5 +1,5 @@
 import type { Implementation } from '../../rpc/interface.ts';
-import { destroyClone, heldBy, type Volumes } from '../disks.ts';
+import { destroyClone, heldBy, orDestroyed, type Volumes } from '../disks.ts';
 import { completeVdiInfo, type VdiInfo } from '../smapiv2/types.ts';
 import type { VdiInterface } from '../smapiv2/vdi.ts';
 import { isoBasic, KEYS, smConfigKey, tagKey, vdiOf } from '../vdi-info.ts';
@@ -122,20 +122,11 @@ async function snapshot(
   return vdiOf({ ...volume, keys: { ...volume.keys, ...told, ...tagged } });
 }
 
-/** Gives a new volume its keys. One that can't have them goes again: the caller would never hear of it. */
-async function setKeys(
-  volumes: Volumes,
-  volume: string,
-  keys: Readonly<Record<string, string>>,
-): Promise<void> {
-  try {
+/** Gives a new volume its keys. */
+const setKeys = (volumes: Volumes, volume: string, keys: Readonly<Record<string, string>>): Promise<void> =>
+  orDestroyed(volumes, volume, async () => {
     for (const [name, value] of Object.entries(keys)) await volumes.set(volume, name, value);
-  } catch (error) {
-    // What failed first is what the caller is told; that a script failed is logged anyway.
-    await volumes.destroy(volume).catch(() => {});
-    throw error;
-  }
-}
+  });
 
 /** The clone that stands for a disk goes with it. */
 async function destroy(on: VolumeQueue, params: OnVdi): Promise<null> {
