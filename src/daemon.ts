@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
+import { Admin } from './daemon/admin.ts';
 import { inheritedSockets } from './daemon/inherited.ts';
 import { takeDirectory } from './daemon/locks.ts';
 import type { SwitchMeasurements } from './daemon/measurements.ts';
@@ -43,6 +44,8 @@ export interface DaemonOptions {
 export interface Daemon {
   readonly sockets: readonly string[];
   readonly xenstore: { readonly type: 'socket' | 'embedded'; readonly path: string } | undefined;
+  /** Where the page is over TCP, with the token if it was made up; `undefined`: nowhere. */
+  readonly page: string | undefined;
   /** Settles when the view of xenstore is fresh, too, or `xenstore.startTimeout` is over. */
   readonly ready: Promise<void>;
   /** Some settings have changed: see `reload`. */
@@ -71,6 +74,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return {
     sockets: house.paths,
     xenstore: house.xenstore,
+    page: house.admin.url,
     ready: house.synchronised(),
     reconfigured: () => house.configure(),
     status: () => house.status(),
@@ -89,6 +93,7 @@ class House {
   readonly #report: Reporter = (...words) => this.#reporter?.(...words);
   readonly #sockets: Sockets;
   readonly #telemetry: Telemetry;
+  readonly admin: Admin;
   #queues: Queues | undefined;
   #view: SrView | undefined;
   #publisher: SrPublisher | undefined;
@@ -108,7 +113,10 @@ class House {
     this.#sockets = new Sockets(options.config.sockets, this.#report, inherited);
     const { config, version } = options;
     const running = (): Running => this.#running();
-    this.#telemetry = new Telemetry({ config, version, report: this.#report, now, running });
+    const telemetry = new Telemetry({ config, version, report: this.#report, now, running });
+    this.#telemetry = telemetry;
+    const looked = { view: () => this.#view, storage: () => this.#storage };
+    this.admin = new Admin({ config, version, report: this.#report, now, running, telemetry, ...looked });
   }
 
   /** Puts the settings in place that are not read each time. A client keeps what it might do when it connected. */
@@ -155,6 +163,7 @@ class House {
     if (config.switch.mode === 'serve') await this.#openSwitch();
     if (xenstore !== undefined) await this.#openStorage(xenstore);
     await this.#telemetry.open();
+    await this.admin.open();
     this.#sockets.warnOfUnused();
   }
 
@@ -166,6 +175,7 @@ class House {
     this.#switch?.host.stop();
     await Promise.race([this.#drain(), aborted(over)]);
     for (const socket of this.#sockets.all) socket.destroy();
+    this.admin.stop();
     await this.#telemetry.stop();
     await this.#storage?.close();
     await this.#switch?.close();
@@ -276,7 +286,7 @@ class House {
       durable.host,
       { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes },
       (reason) => noteRefused('switch', reason),
-      this.pages,
+      { pages: this.pages, site: this.admin.site },
     );
     this.#switchSocket = await this.#sockets.listen(path, front, switchRefusal, 'switch');
   }

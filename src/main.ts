@@ -163,7 +163,7 @@ function end(message: string, code: number): never {
 }
 
 /** Where things are and what to type next. */
-function greeting({ sockets, xenstore }: Daemon, queue: string): string {
+function greeting({ sockets, xenstore, page }: Daemon, queue: string): string {
   const path = sockets.find((socket) => socket.endsWith(`/${queue}`));
   const lines = [
     `datapathd ${packageJson.version} is running. Its sockets:`,
@@ -179,6 +179,7 @@ function greeting({ sockets, xenstore }: Daemon, queue: string): string {
       `  echo '{"method":"Plugin.ls","params":[{"dbg":"me"}],"id":1}' | socat - UNIX-CONNECT:${path}`,
     );
   }
+  if (page !== undefined) lines.push('The page to look at it:', `  ${page}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,3 +1,4 @@
+import { ADMIN } from './sections/admin.ts';
 import { DATAPATH } from './sections/datapath.ts';
 import { HEALTH, METRICS } from './sections/metrics.ts';
 import { PLUGINS } from './sections/plugins.ts';
@@ -218,6 +219,7 @@ export const SCHEMA = {
   },
   metrics: METRICS,
   health: HEALTH,
+  admin: ADMIN,
   shutdown: {
     timeout: {
       doc: 'How long a stop waits for what is under way.',

@@ -23,6 +23,12 @@ export const LIVE: ReadonlySet<string> = new Set([
   'plugins.maxRunningPerPlugin',
   'plugins.maxOutputBytes',
   'plugins.maxLoggedBytes',
+  'admin.maxFollowers',
+  'admin.interval',
+  'admin.maxEvents',
+  'admin.maxRows',
+  'admin.maxUnsentBytes',
+  'admin.slowReaderTimeout',
   'xenstore.startTimeout',
   'xenstore.settleTimeout',
 ]);

@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts';
 import type { Service, ServiceObserver } from '../rpc/service.ts';
 import { askSrs } from '../storage/ask-srs.ts';
 import { AttachedSrs, type Measurements } from '../storage/attached-srs.ts';
+import { type KnownNow, knownNow } from '../storage/daemon-implementation.ts';
 import { compileRules } from '../storage/datapath-rules.ts';
 import { Datapaths } from '../storage/datapaths.ts';
 import { Disks, type VdiUse } from '../storage/disks.ts';
@@ -173,6 +174,12 @@ export class Storage {
   /** Why nothing new can be attached at present. */
   get trouble(): string | undefined {
     return this.#durable.trouble();
+  }
+
+  /** What is known at this moment, for those who only look. */
+  get known(): KnownNow {
+    const { state } = this.#durable;
+    return knownNow({ ...this.#verifying, state, view: this.#options.view });
   }
 
   report(): StorageReport {

@@ -1,10 +1,10 @@
 import type { Config } from '../config.ts';
 import type { Reporter } from '../reporter.ts';
 import { healthPage } from '../service/health.ts';
+import type { LoopbackServer } from '../service/loopback.ts';
 import { BoundedLabel, METRICS_TYPE } from '../service/metrics.ts';
 import { JournalMeter } from '../service/metrics-journals.ts';
-import type { PageServer } from '../service/metrics-listen.ts';
-import { startLoopMeter } from '../service/metrics-loop.ts';
+import { type LoopDelay, startLoopMeter } from '../service/metrics-loop.ts';
 import { type CallOutcome, PluginMeter } from '../service/metrics-plugins.ts';
 import { QueueMeter } from '../service/metrics-queues.ts';
 import { startTextfile, type Textfile } from '../service/metrics-textfile.ts';
@@ -28,18 +28,18 @@ export interface TelemetryOptions {
 export class Telemetry {
   readonly queues: QueueMeter;
   readonly #options: TelemetryOptions;
-  readonly #plugins: PluginMeter;
+  readonly plugins: PluginMeter;
   readonly #sockets: BoundedLabel;
   readonly #journals = new Map<string, JournalMeter>();
   readonly #loop = startLoopMeter();
-  #server: PageServer | undefined;
+  #server: LoopbackServer | undefined;
   #textfile: Textfile | undefined;
 
   constructor(options: TelemetryOptions) {
     const { maxQueues } = options.config.metrics;
     this.#options = options;
     this.queues = new QueueMeter(maxQueues);
-    this.#plugins = new PluginMeter(maxQueues);
+    this.plugins = new PluginMeter(maxQueues);
     this.#sockets = new BoundedLabel(maxQueues);
   }
 
@@ -71,7 +71,7 @@ export class Telemetry {
 
   ran({ kind, name, method, outcome }: ScriptRun): void {
     const { waited, ran } = outcome.type === 'missing' ? { waited: 0, ran: 0 } : outcome;
-    this.#plugins.note({ kind, name, method, outcome: outcomeName(outcome), waited, ran });
+    this.plugins.note({ kind, name, method, outcome: outcomeName(outcome), waited, ran });
   }
 
   page(target: string): Page | undefined {
@@ -79,10 +79,15 @@ export class Telemetry {
       case '/metrics':
         return { status: 200, contentType: METRICS_TYPE, body: this.#metrics() };
       case '/healthz':
-        return healthPage(this.#reasons(this.#options.running()));
+        return healthPage(this.reasons(this.#options.running()));
       default:
         return undefined;
     }
+  }
+
+  /** How late the event loop is. */
+  delay(): LoopDelay {
+    return this.#loop.delay();
   }
 
   async stop(): Promise<void> {
@@ -91,7 +96,8 @@ export class Telemetry {
     await this.#textfile?.stop();
   }
 
-  #reasons(running: Running): string[] {
+  /** Why all is not well. */
+  reasons(running: Running): string[] {
     const { config, now } = this.#options;
     return healthReasons(running, this.#loop.delay(), config.health, now());
   }
@@ -104,12 +110,12 @@ export class Telemetry {
       running,
       meters: {
         queues: this.queues,
-        plugins: this.#plugins,
+        plugins: this.plugins,
         journals: this.#journals,
         sockets: this.#sockets,
       },
       delay: this.#loop.delay(),
-      healthy: this.#reasons(running).length === 0,
+      healthy: this.reasons(running).length === 0,
       now: now(),
     });
   }

@@ -34,17 +34,15 @@ export interface DatapathdParts extends Verifying {
 export function datapathdImplementation(
   on: DatapathdParts,
 ): Implementation<(typeof DatapathdInterface)['methods']> {
-  const { registry, state, view, patience, recordings, readSides } = on;
+  const { view, patience, recordings, readSides } = on;
+  const known = knownNow(on);
   return {
-    plugins: () => registry.all().map(pluginReport),
+    plugins: () => known.plugins(),
     srs: async () => {
       await view.settled(patience);
-      return [...state.srs.values()].map((attached) => srReport(attached, view)).sort(by(({ sr }) => [sr]));
+      return known.srs();
     },
-    datapaths: () =>
-      [...state.datapaths]
-        .map((datapath) => datapathReport(datapath, on.isBusy(datapath.sr, datapath.vdi)))
-        .sort(by(({ sr, vdi, domain, id }) => [sr, vdi, domain, id])),
+    datapaths: () => known.datapaths(),
     backends: async () => {
       await view.settled(patience);
       return [...view.backends()]
@@ -75,6 +73,27 @@ export function datapathdImplementation(
     record: ({ kind, name, after }) => recordings.ask({ kind, name }, after),
   };
 }
+
+/** What is known of plugins, SRs and disks at the moment that it is asked. */
+export interface KnownNow {
+  plugins(): PluginReport[];
+  srs(): SrReport[];
+  datapaths(): DatapathReport[];
+}
+
+export const knownNow = ({
+  registry,
+  state,
+  view,
+  isBusy,
+}: Pick<DatapathdParts, 'registry' | 'state' | 'view' | 'isBusy'>): KnownNow => ({
+  plugins: () => registry.all().map(pluginReport),
+  srs: () => [...state.srs.values()].map((attached) => srReport(attached, view)).sort(by(({ sr }) => [sr])),
+  datapaths: () =>
+    [...state.datapaths]
+      .map((datapath) => datapathReport(datapath, isBusy(datapath.sr, datapath.vdi)))
+      .sort(by(({ sr, vdi, domain, id }) => [sr, vdi, domain, id])),
+});
 
 /** Orders by what a thing gives, the first first. */
 const by =

@@ -25,7 +25,7 @@ import {
 } from './protocol.ts';
 import type { Queue } from './queue.ts';
 import { Queues } from './queues.ts';
-import { diagnosticsOf, queueNames, type Unattended, unattendedQueues } from './report.ts';
+import { diagnosticsOf, type Observed, queueNames } from './report.ts';
 import { type BrokerConnection, Sessions } from './sessions.ts';
 import { Trace } from './trace.ts';
 import { LISTENING, WaitingTransfers } from './waiting.ts';
@@ -237,9 +237,9 @@ export class Broker {
     return this.#queues.all();
   }
 
-  /** Where requests wait though nobody listens. */
-  unattended(): Unattended[] {
-    return unattendedQueues(this.#queues, this.#listeners);
+  /** What is here, for those who only look. */
+  get observed(): Observed {
+    return { queues: this.#queues, listeners: this.#listeners, waiting: this.#waiting, trace: this.#trace };
   }
 
   #refuse({ limit, status, reason }: LimitReached): Decision {

@@ -4,9 +4,16 @@ import type { FailureAnswer } from './drops.ts';
 import { type HostOptions, keepInMemory, SwitchHost } from './host.ts';
 import type { BrokerLimits } from './limits.ts';
 import type { SwitchMeter } from './meter.ts';
-import type { Operation } from './protocol.ts';
+import type { Operation, TraceEvent } from './protocol.ts';
 import { operationCodec } from './record.ts';
-import { type Measures, measuresOf, type Unattended } from './report.ts';
+import {
+  type Audience,
+  audienceOf,
+  type Measures,
+  measuresOf,
+  type Unattended,
+  unattendedQueues,
+} from './report.ts';
 
 export interface DurableSwitchOptions {
   readonly limits: BrokerLimits;
@@ -30,6 +37,9 @@ export interface DurableSwitch {
   readonly unattended: () => Unattended[];
   /** What there is now, in numbers. */
   readonly measures: () => Measures;
+  readonly audience: (queue: string) => Audience;
+  /** The events of the trace that are still there, from a number on. */
+  readonly traced: (from: number) => readonly TraceEvent[];
   /** Why nothing more is accepted at present; `undefined`: all is well. */
   readonly trouble: () => string | undefined;
   /** Keeps all that was accepted. Nobody may ask any more. */
@@ -59,8 +69,10 @@ export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch 
   return {
     host: new SwitchHost({ broker, now, commit, shutdown, policy }),
     heldBytes: () => broker.heldBytes,
-    unattended: () => broker.unattended(),
+    unattended: () => unattendedQueues(broker.observed),
     measures: () => measuresOf(broker),
+    audience: (queue) => audienceOf(broker.observed, queue),
+    traced: (from) => broker.observed.trace.from(from),
     trouble: () => kept?.trouble,
     close: async () => kept?.close(),
   };

@@ -2,7 +2,8 @@ import type { Conversation, Peer } from '../wire/conversation.ts';
 import { detectProtocol, type Protocol } from '../wire/detect.ts';
 import { chooseByFirstByte, refusing, whyUnspoken } from '../wire/first-byte.ts';
 import { httpResponse } from '../wire/http-response.ts';
-import { NO_PAGES, type Page, type Pages } from '../wire/pages.ts';
+import { NO_PAGES, type Pages } from '../wire/pages.ts';
+import { NO_SITE, type Site } from '../wire/site.ts';
 import type { SwitchClient, SwitchHost } from './host.ts';
 import { type HttpLimits, httpConversation } from './http.ts';
 import type { Refusal } from './http-codec.ts';
@@ -19,20 +20,24 @@ export interface SwitchFrontLimits extends HttpLimits, PushLimits {
 /**
  * Serves the switch on its socket: gives what starts the conversation of each new connection, in HTTP or in MessagePack,
  * as its first byte says. `refused` is told of every request that is not carried out, with the reason as the client was
- * told it. `pages` are read over HTTP without a login, by whoever may look at the state of the switch.
+ * told it. What is `beside` is read over HTTP without a login, by whoever may look at the state of the switch.
  */
 export function createSwitchFront(
   host: SwitchHost,
   limits: SwitchFrontLimits,
   refused: (reason: string) => void,
-  pages: Pages = NO_PAGES,
+  beside: { readonly pages?: Pages; readonly site?: Site } = {},
 ): (peer: Peer) => Conversation {
+  const { pages = NO_PAGES, site = NO_SITE } = beside;
   const choose = (firstByte: number, peer: Peer): Conversation => {
     const protocol = detectProtocol(firstByte);
     const guard = host.guard(peer.identity);
     if (guard === undefined) return refusing('forbidden', () => forbidden(protocol, peer, refused));
     const client = (): SwitchClient => host.connect(guard);
-    if (isHttp(firstByte)) return httpConversation(client(), limits, refused, guarded(pages, guard));
+    if (isHttp(firstByte)) {
+      const sides = { pageAt: guarded(pages, guard), siteAt: guarded(site, guard) };
+      return httpConversation({ client: client(), peer, ...sides }, limits, refused);
+    }
     if (protocol === 'messagepack') return new PushConversation(client(), peer, limits, refused);
     return refusing(protocol, () => {
       const reason = whyUnspoken(protocol, firstByte, 'HTTP and MessagePack-RPC');
@@ -45,9 +50,9 @@ export function createSwitchFront(
 
 /** They tell of all queues, as the diagnostics do. */
 const guarded =
-  (pages: Pages, guard: Guard) =>
-  (target: string): Page | Refusal | undefined => {
-    const page = pages(target);
+  <Asked, Page>(pageAt: (asked: Asked) => Page | undefined, guard: Guard) =>
+  (asked: Asked): Page | Refusal | undefined => {
+    const page = pageAt(asked);
     const reason = page === undefined ? undefined : guard({ type: 'diagnostics' });
     return reason === undefined ? page : { type: 'refused', status: 403, reason };
   };

@@ -1,9 +1,10 @@
-import { type Conversation, farewell, type Reply, reply } from '../wire/conversation.ts';
+import { type Conversation, farewell, type Peer, type Reply, reply } from '../wire/conversation.ts';
 import { converse } from '../wire/converse.ts';
 import { createHttpReader, type HttpRequest } from '../wire/http.ts';
 import { statusOf } from '../wire/http-fault.ts';
-import { HTTP_CONTINUE, httpResponse } from '../wire/http-response.ts';
+import { HTTP_CONTINUE, httpHeadOf, httpResponse } from '../wire/http-response.ts';
 import type { Page } from '../wire/pages.ts';
+import type { SiteAnswer, SiteRequest, StreamAnswer } from '../wire/site.ts';
 import type { SwitchClient } from './host.ts';
 import { type Refusal, readRequest, writeResponse } from './http-codec.ts';
 import type { Out } from './protocol.ts';
@@ -16,16 +17,24 @@ export interface HttpLimits {
   readonly maxTransferTimeout: number;
 }
 
+/** Both sides of a connection, and what can be read beside the protocol. */
+export interface HttpSides {
+  readonly client: SwitchClient;
+  readonly peer: Peer;
+  readonly pageAt: (target: string) => Page | Refusal | undefined;
+  readonly siteAt: (request: SiteRequest) => SiteAnswer | Refusal | undefined;
+}
+
 /**
- * The switch over HTTP, for one connection. `refused` is told of every request that is not carried out; `pageAt` gives
- * what is none of the protocol's.
+ * The switch over HTTP, for one connection. `refused` is told of every request that is not carried out; `pageAt` and
+ * `siteAt` give what is none of the protocol's.
  */
 export function httpConversation(
-  client: SwitchClient,
+  { client, peer, pageAt, siteAt }: HttpSides,
   limits: HttpLimits,
   refused: (reason: string) => void,
-  pageAt: (target: string) => Page | Refusal | undefined,
 ): Conversation {
+  let endStream = (): void => {};
   const respond = ({ method, keepAlive }: HttpRequest, out: Out): Reply => {
     if (out.type === 'refused') refused(out.reason);
     const { status, body } = writeResponse(out);
@@ -36,6 +45,24 @@ export function httpConversation(
   const show = (message: HttpRequest, page: Page | Refusal): Reply => {
     if ('type' in page) return respond(message, page);
     const bytes = httpResponse(page.status, page.contentType, page.body, message.keepAlive);
+    return message.keepAlive ? reply(bytes) : farewell(bytes);
+  };
+  const stream = ({ headers, follow }: StreamAnswer): Promise<Reply> => {
+    const { promise, resolve } = Promise.withResolvers<Reply>();
+    peer.send(httpHeadOf(200, headers, undefined, false));
+    const stop = follow(peer);
+    endStream = () => {
+      endStream = () => {};
+      stop();
+      resolve(farewell(''));
+    };
+    return promise;
+  };
+  const serve = (message: HttpRequest, answer: SiteAnswer | Refusal): Reply | Promise<Reply> => {
+    if (answer.type === 'refused') return respond(message, answer);
+    if (answer.type === 'stream') return stream(answer);
+    const { status, headers, body } = answer;
+    const bytes = httpHeadOf(status, headers, Buffer.byteLength(body), message.keepAlive) + body;
     return message.keepAlive ? reply(bytes) : farewell(bytes);
   };
   return converse({
@@ -49,6 +76,8 @@ export function httpConversation(
       if (message.type === 'continue') return reply(HTTP_CONTINUE);
       const page = message.method === 'GET' ? pageAt(message.target) : undefined;
       if (page !== undefined) return show(message, page);
+      const web = message.method === 'GET' ? siteAt(message) : undefined;
+      if (web !== undefined) return serve(message, web);
       const request = readRequest(message, limits.maxTransferTimeout);
       if (request.type === 'refused') return respond(message, request);
       const out = client.perform(request);
@@ -60,7 +89,13 @@ export function httpConversation(
       refused(fault.reason);
       return farewell(httpResponse(statusOf(fault), undefined, fault.reason, false));
     },
-    ended: () => client.hurry(),
-    closed: () => client.leave(),
+    ended: () => {
+      client.hurry();
+      endStream();
+    },
+    closed: () => {
+      client.leave();
+      endStream();
+    },
   });
 }

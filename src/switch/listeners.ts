@@ -61,6 +61,11 @@ export class Listeners {
     return this.#byQueue.has(queue) || this.#subscriptions.has(queue);
   }
 
+  /** The sessions that do by asking for it. */
+  sessions(queue: string): readonly string[] {
+    return [...(this.#byQueue.get(queue) ?? [])];
+  }
+
   /** Since when nobody listens; `undefined`: somebody does, or nobody ever did. */
   leftAt(queue: string): number | undefined {
     return this.#left.get(queue);

@@ -3,7 +3,8 @@ import { firstBytes } from './payload-text.ts';
 import type { Diagnostics, QueueReport, ReportView } from './protocol.ts';
 import type { Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
-import { LISTENING } from './waiting.ts';
+import type { Trace } from './trace.ts';
+import { LISTENING, type WaitingTransfers } from './waiting.ts';
 
 /** What waits where, as `GET /` tells it; what a view leaves out costs nothing. Times are in ms since the epoch. */
 export function diagnosticsOf(
@@ -39,6 +40,27 @@ function viewOf(
   return { messages: messages.reverse(), total: { messages: queue.size, bytes: queue.bytes } };
 }
 
+/** The parts of a broker, for those who only look. */
+export interface Observed {
+  readonly queues: Queues;
+  readonly listeners: Listeners;
+  readonly waiting: WaitingTransfers;
+  readonly trace: Trace;
+}
+
+/** Who listens on a queue. */
+export interface Audience {
+  /** Each once. */
+  readonly sessions: readonly string[];
+  /** Since when nobody does any more, in ms since the epoch; `undefined`: somebody does, or nobody ever did. */
+  readonly left: number | undefined;
+}
+
+export function audienceOf({ listeners, waiting }: Observed, queue: string): Audience {
+  const sessions = new Set([...listeners.sessions(queue), ...waiting.subscribers(queue)]);
+  return { sessions: [...sessions], left: listeners.leftAt(queue) };
+}
+
 /** A queue with requests that wait though nobody listens. */
 export interface Unattended {
   readonly queue: string;
@@ -52,7 +74,7 @@ export interface Unattended {
 /** So many messages of a queue are looked at for their senders. */
 const LOOKED_AT = 100;
 
-export function unattendedQueues(queues: Queues, listeners: Listeners): Unattended[] {
+export function unattendedQueues({ queues, listeners }: Observed): Unattended[] {
   return [...queues.all()].flatMap((queue): Unattended[] => {
     // Reply queues have owners, who fetch when they will.
     if (queue.owner !== undefined || queue.size === 0 || listeners.has(queue.name)) return [];

@@ -56,6 +56,12 @@ export class WaitingTransfers {
     return waiting.filter(({ until }) => until !== LISTENING).map(({ token }) => token);
   }
 
+  /** The sessions that have subscribed to a queue. */
+  subscribers(queue: string): readonly string[] {
+    const waiting = [...(this.#byQueue.get(queue) ?? [])];
+    return waiting.filter(({ until }) => until === LISTENING).map(({ token }) => token);
+  }
+
   /** When the last of the transfers that wait for the queue ends; `undefined`: none waits for it. */
   expected(queue: string): number | undefined {
     let last: number | undefined;

@@ -8,6 +8,7 @@ export interface Fields {
   /** The media type, in lower case, without its parameters. */
   mediaType: string | undefined;
   expect: string | undefined;
+  host: string | undefined;
 }
 
 export const newFields = (): Fields => ({
@@ -16,6 +17,7 @@ export const newFields = (): Fields => ({
   connection: undefined,
   mediaType: undefined,
   expect: undefined,
+  host: undefined,
 });
 
 /** What the readers of lines give where the bytes, as far as they are here, do not go on as such a line. */
@@ -50,7 +52,14 @@ export function wrongField(line: string): HttpFault {
 }
 
 /** The names that matter. No two are of the same length. */
-const NAMES = ['content-length', 'transfer-encoding', 'connection', 'content-type', 'expect'] as const;
+const NAMES = [
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'content-type',
+  'expect',
+  'host',
+] as const;
 type Name = (typeof NAMES)[number];
 
 const NAME_BY_LENGTH: readonly (Name | undefined)[] = Array.from({ length: 32 }, (_, length) =>
@@ -94,6 +103,9 @@ function note(fields: Fields, name: Name, bytes: Buffer, from: number, to: numbe
     case 'expect':
       fields.expect ??= bytes.toString('latin1', start, end);
       break;
+    case 'host':
+      fields.host ??= oneOf(COMMON_HOSTS, bytes, start, end) ?? bytes.toString('latin1', start, end);
+      break;
   }
   return undefined;
 }
@@ -117,6 +129,7 @@ export function withoutBlanks(text: string): string {
   return text.slice(start, end);
 }
 
+const COMMON_HOSTS = ['localhost'];
 const COMMON_TYPES = ['application/json', 'text/xml'];
 
 /** Which of the words the bytes are. To know again what most requests have takes less than to decode it. */

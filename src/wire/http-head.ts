@@ -26,6 +26,8 @@ export interface RequestHead {
   /** The media type, in lower case, without its parameters. */
   readonly contentType: string | undefined;
   readonly expectsContinue: boolean;
+  /** As the client calls this server, where it says so. */
+  readonly host: string | undefined;
   readonly body: { readonly type: 'sized'; readonly bytes: number } | { readonly type: 'chunked' };
 }
 
@@ -193,7 +195,7 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
   const { method, target, minorVersion } = line;
   const body = bodyFraming(fields, minorVersion);
   if (body instanceof HttpFault) return body;
-  const { expect, mediaType, connection } = fields;
+  const { expect, mediaType, connection, host } = fields;
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return new HttpFault(417, `Expect: expected 100-continue, got ${quoted(expect)}`);
   }
@@ -204,6 +206,7 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
     contentType: mediaType,
     // HTTP/1.0 knows no interim answers: RFC 9110, section 10.1.1.
     expectsContinue: expect !== undefined && minorVersion === 1,
+    host,
     body,
   };
 }

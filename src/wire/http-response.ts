@@ -7,6 +7,8 @@ export const HTTP_CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const REASONS: ReadonlyMap<number, string> = new Map([
   [200, 'OK'],
   [204, 'No Content'],
+  [302, 'Found'],
+  [303, 'See Other'],
   [400, 'Bad Request'],
   [403, 'Forbidden'],
   [404, 'Not Found'],
@@ -42,6 +44,22 @@ export const httpText = (
   { text, bytes }: Utf8Text,
   keepAlive: boolean,
 ): string => httpHead(status, contentType, bytes, keepAlive) + text;
+
+/** The head of a response with header lines of its own. Without a length, the body goes on until the connection ends. */
+export function httpHeadOf(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  bodyBytes: number | undefined,
+  keepAlive: boolean,
+): string {
+  const lines = Object.entries({
+    ...headers,
+    ...(bodyBytes === undefined ? {} : { 'Content-Length': `${bodyBytes}` }),
+    Connection: keepAlive && bodyBytes !== undefined ? 'keep-alive' : 'close',
+  });
+  const text = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `HTTP/1.1 ${status} ${REASONS.get(status) ?? ''}\r\n${text}\r\n`;
+}
 
 function httpHead(
   status: number,

@@ -25,6 +25,8 @@ export interface HttpRequest {
    */
   readonly body: Buffer;
   readonly keepAlive: boolean;
+  /** As the client calls this server, where it says so. */
+  readonly host: string | undefined;
 }
 
 /** The peer waits with its body for the word to go on (`Expect: 100-continue`). */
@@ -207,9 +209,9 @@ class HttpReader implements Reader<HttpMessage> {
     return this.#finish(head, buffer.subarray(start, end));
   }
 
-  #finish({ method, target, contentType, keepAlive }: RequestHead, body: Buffer): HttpRequest {
+  #finish({ method, target, contentType, keepAlive, host }: RequestHead, body: Buffer): HttpRequest {
     this.#state = AT_START;
-    return { type: 'request', method, target, contentType, body, keepAlive };
+    return { type: 'request', method, target, contentType, body, keepAlive, host };
   }
 
   #bodyTooLarge(what: string): HttpFault {

@@ -117,5 +117,16 @@ export const WRONG: Readonly<Record<string, readonly [value: string, expected: s
   'metrics.maxQueues': ['0', COUNT],
   'health.staleAfter': ['-1', DURATION_OR_0],
   'health.maxLoopDelay': ['0', DURATION],
+  'admin.listen': [
+    '192.168.1.2:9156',
+    'an address of the loopback with a port, such as 127.0.0.1:9155 or [::1]:9155, or nothing',
+  ],
+  'admin.tokenFile': ['a\0', TEXT],
+  'admin.maxFollowers': ['0', COUNT],
+  'admin.interval': ['0', DURATION],
+  'admin.maxEvents': ['-1', COUNT],
+  'admin.maxRows': ['all', COUNT],
+  'admin.maxUnsentBytes': ['0', SIZE],
+  'admin.slowReaderTimeout': ['0', DURATION],
   'shutdown.timeout': ['1d', DURATION_OR_0],
 };

@@ -15,6 +15,7 @@ const TOOLS = [
   { program: 'qemu-io', package: 'qemu-utils' },
   { program: 'nbdcopy', package: 'libnbd-bin' },
   { program: 'promtool', package: 'prometheus' },
+  { program: 'chromium', package: 'chromium' },
 ] as const;
 
 /** Not installed, also as root: what is installed of it would run as a service. Its programs need the C library alone. */

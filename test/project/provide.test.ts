@@ -19,6 +19,7 @@ const PROGRAMS = [
   'qemu-io',
   'nbdcopy',
   'promtool',
+  'chromium',
   'dpkg',
   'dpkg-deb',
   'tar',

@@ -31,6 +31,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'storage',
   ],
   config: [],
+  // What the page shows comes from the switch's trace, without secrets; the rest of the facts the daemon puts together.
+  admin: ['wire', 'redact.ts', 'switch/protocol.ts'],
 };
 
 /** The files beside the rooms; `daemon.ts` and `main.ts` put everything together. */
@@ -84,6 +86,15 @@ for (const file of files.filter((name) => !UNRESTRICTED.includes(name) && !name.
     assert.deepEqual(forbidden, [], `${room} may import ${allowed.join(', ') || 'nothing of ours'}`);
   });
 }
+
+test('what runs in the browser imports nothing from outside of its folder', () => {
+  const page = files.filter((file) => file.startsWith('admin/page/'));
+  assert.ok(page.length > 0);
+  assert.deepEqual(
+    page.flatMap((file) => importsOf(file)).filter((path) => !path.startsWith('admin/page/')),
+    [],
+  );
+});
 
 test('nobody imports the daemon but the program', () => {
   assert.deepEqual(

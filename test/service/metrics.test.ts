@@ -177,7 +177,7 @@ test('who may not look at the state of the switch gets no page on its socket', a
     maxCredit: 1,
     slowReaderTimeout: 1,
   };
-  const front = createSwitchFront(host, limits, () => {}, pages);
+  const front = createSwitchFront(host, limits, () => {}, { pages });
   const conversation = front({ identity: undefined, send() {}, unsent: 0, full: false, close() {} });
   conversation.push(request('GET', '/metrics'));
   const reply = await conversation.next();

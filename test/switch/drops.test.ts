@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Broker } from '../../src/switch/broker.ts';
 import type { BrokerLimits } from '../../src/switch/limits.ts';
 import type { In } from '../../src/switch/protocol.ts';
+import { unattendedQueues } from '../../src/switch/report.ts';
 import { expire, type Outcome, outcome } from './ask.ts';
 import { LIMITS } from './helpers.ts';
 
@@ -220,9 +221,11 @@ test('who waits for nobody is told: the queue, how many, since when, and from wh
   const { broker, client, call } = world({});
   call('one', 5);
   call('two', 7);
-  assert.deepEqual(broker.unattended(), [{ queue: 'service', waiting: 2, oldest: 5, callers: ['caller'] }]);
+  assert.deepEqual(unattendedQueues(broker.observed), [
+    { queue: 'service', waiting: 2, oldest: 5, callers: ['caller'] },
+  ]);
   client('server').perform(transfer('service'));
-  assert.deepEqual(broker.unattended(), []);
+  assert.deepEqual(unattendedQueues(broker.observed), []);
 });
 
 test('without rules nothing is looked at as time goes by', () => {

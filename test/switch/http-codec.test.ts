@@ -16,6 +16,7 @@ const read = (method: string, target: string, body: string | Buffer = NOTHING) =
       contentType: undefined,
       body: Buffer.from(body),
       keepAlive: true,
+      host: undefined,
     },
     MAX_TIMEOUT,
   );

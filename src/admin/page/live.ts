@@ -1,0 +1,104 @@
+import { CallBook } from './calls.ts';
+import type { Facts, Tick, TraceFact } from './facts.ts';
+
+export type Connection =
+  | { readonly type: 'connecting' }
+  | { readonly type: 'live' }
+  /** ms of this browser's clock */
+  | { readonly type: 'away'; readonly since: number }
+  | { readonly type: 'refused'; readonly reason: string };
+
+/** What is known, and how it comes. */
+export interface Live {
+  readonly facts: Partial<Facts>;
+  readonly book: CallBook;
+  readonly connection: Connection;
+  /** The daemon's time, ms since the epoch. */
+  now(): number;
+}
+
+const PARTS = ['about', 'health', 'queues', 'storage', 'plugins', 'limits'] as const;
+
+/** When nothing is heard for so long, the stream is dead although nobody said so. */
+const SILENCE_MS = 10_000;
+const RETRY_MS = 2000;
+
+/** Follows the daemon for as long as the page is looked at, and calls back when something has changed. */
+export function follow(changed: () => void): Live {
+  const book = new CallBook();
+  const live: { facts: Partial<Facts>; connection: Connection } = {
+    facts: {},
+    connection: { type: 'connecting' },
+  };
+  let offset = 0;
+  let source: EventSource | undefined;
+  let silence: number | undefined;
+
+  const set = (connection: Connection): void => {
+    live.connection = connection;
+    changed();
+  };
+  const away = (): void => {
+    if (live.connection.type !== 'away') set({ type: 'away', since: Date.now() });
+  };
+  const heard = (): void => {
+    clearTimeout(silence);
+    silence = window.setTimeout(() => {
+      away();
+      open();
+    }, SILENCE_MS);
+  };
+  const close = (): void => {
+    clearTimeout(silence);
+    source?.close();
+    source = undefined;
+  };
+  const open = (): void => {
+    close();
+    const own = new EventSource('events');
+    source = own;
+    heard();
+    for (const part of PARTS) {
+      own.addEventListener(part, ({ data }) => {
+        const value: unknown = JSON.parse(data);
+        const before = live.facts.about?.started;
+        Object.assign(live.facts, { [part]: value });
+        // Another start, another trace.
+        if (before !== undefined && live.facts.about?.started !== before) book.forget();
+      });
+    }
+    own.addEventListener('trace', ({ data }) => {
+      const batch: { readonly events: readonly TraceFact[] } = JSON.parse(data);
+      book.add(batch.events);
+    });
+    own.addEventListener('tick', ({ data }) => {
+      const tick: Tick = JSON.parse(data);
+      offset = tick.now - Date.now();
+      heard();
+      set({ type: 'live' });
+    });
+    own.addEventListener('refused', ({ data }) => {
+      const { reason }: { readonly reason: string } = JSON.parse(data);
+      set({ type: 'refused', reason });
+    });
+    own.addEventListener('error', () => {
+      if (live.connection.type !== 'refused') away();
+      // The browser tries again by itself, unless it was told something else than a stream.
+      if (own.readyState === EventSource.CLOSED && source === own)
+        silence = window.setTimeout(open, RETRY_MS);
+    });
+  };
+  // Who does not look needs no news.
+  document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
+  open();
+  return {
+    book,
+    get facts() {
+      return live.facts;
+    },
+    get connection() {
+      return live.connection;
+    },
+    now: () => Date.now() + offset,
+  };
+}

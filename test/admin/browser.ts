@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { after, type TestContext } from 'node:test';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+
+/** A real browser, one for all tests of a file, that looks at the page of a daemon. */
+
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+let launched: Promise<Browser> | undefined;
+
+after(async () => {
+  await (await launched)?.close();
+});
+
+/** The browser, with a profile of its own. */
+export function browser(): Promise<Browser> {
+  launched ??= chromium.launch({ executablePath: chromiumPath(), args: ARGUMENTS });
+  return launched;
+}
+
+/** The browser itself: what is called so in PATH is a script, which looks for it where it is installed and nowhere else. */
+function chromiumPath(): string {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const paths = folders.map((folder) => join(folder, '../lib/chromium/chromium'));
+  const path = paths.find((each) => existsSync(each));
+  if (path === undefined) throw new Error(`there is no chromium: looked at ${paths.join(', ')}`);
+  return path;
+}
+
+/** A port of the loopback that leads to a Unix socket, as `ssh -L` and socat make one. */
+export async function forward(t: TestContext, path: string): Promise<string> {
+  const server = createServer((near) => {
+    const far = connect(path);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      one.pipe(other);
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+    t.after(() => near.destroy());
+  });
+  t.after(() => server.close());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  return `http://localhost:${address.port}`;
+}
+
+/** A page in a window of its own, whatever it complains of, and where it has asked. */
+export interface Opened {
+  readonly page: Page;
+  readonly complaints: string[];
+  readonly asked: string[];
+}
+
+export async function openPage(
+  t: TestContext,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Opened> {
+  const context = await (await browser()).newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const asked: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() !== 'log') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => asked.push(request.url()));
+  await page.goto(url);
+  return { page, complaints, asked };
+}
