@@ -42,11 +42,12 @@ const PANELS: readonly Panel[] = [
     lines: [[quantile('datapathd_queue_run_seconds', 'queue'), '{{queue}}']],
   },
   {
-    title: 'Refused by limit',
+    title: 'Refused',
     unit: 'reqps',
     lines: [
       [rate('datapathd_switch_refusals_total'), '{{limit}}'],
       [rate('datapathd_connections_refused_total'), 'sockets.maxConnections {{socket}}'],
+      [rate('datapathd_requests_refused_total'), '{{protocol}} on {{socket}}'],
     ],
   },
   {

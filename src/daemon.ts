@@ -231,7 +231,12 @@ class House {
     const { config, version } = this.#options;
     const host = this.#switch?.host;
     const { pages } = this;
-    const queues = new Queues({ config, sockets: this.#sockets, report: this.#report, host, now, pages });
+    const { refusals } = this.#telemetry;
+    const queues = new Queues({
+      ...{ config, host, now, pages, refusals },
+      sockets: this.#sockets,
+      report: this.#report,
+    });
     this.#queues = queues;
     const { srPath, requestTimeout } = config.xenstore;
     const { stateDirectory } = config.switch;
@@ -281,7 +286,7 @@ class House {
     });
     this.#switch = durable;
     const path = resolveSwitchPath(config);
-    const noteRefused = refusedOn(this.#report, path);
+    const noteRefused = refusedOn(this.#report, this.#telemetry.refusals, path);
     const front = createSwitchFront(
       durable.host,
       { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes },

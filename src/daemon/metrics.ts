@@ -5,6 +5,7 @@ import type { JournalMeter } from '../service/metrics-journals.ts';
 import type { LoopDelay } from '../service/metrics-loop.ts';
 import type { PluginMeter } from '../service/metrics-plugins.ts';
 import type { QueueMeter } from '../service/metrics-queues.ts';
+import type { RefusalMeter } from '../service/metrics-refusals.ts';
 import type { ListeningSocket } from '../socket/listen.ts';
 import type { DurableSwitch } from '../switch/durable.ts';
 import type { JoinReport } from '../switch/join.ts';
@@ -31,6 +32,7 @@ export interface Meters {
   readonly plugins: PluginMeter;
   readonly journals: ReadonlyMap<string, JournalMeter>;
   readonly sockets: BoundedLabel;
+  readonly refusals: RefusalMeter;
 }
 
 export interface Collected {
@@ -51,6 +53,9 @@ export function metricsText(collected: Collected): string {
   if (running.switch !== undefined) addSwitch(to, running.switch, meters.queues, now);
   addServices(to, running, meters.sockets);
   addSockets(to, running.sockets, meters.sockets);
+  for (const { socket, protocol, count } of meters.refusals.counts) {
+    to.add('datapathd_requests_refused_total', count, socket, protocol);
+  }
   addJournals(to, running, meters.journals);
   if (running.view !== undefined) addView(to, running.view, now);
   if (running.storage !== undefined) addStorage(to, running.storage, meters.plugins);

@@ -5,6 +5,7 @@ import { jsonAnswers, type RpcLimits, unreadable } from '../rpc/answer.ts';
 import { keeping } from '../rpc/encode.ts';
 import { createRpcFront } from '../rpc/front.ts';
 import type { Service } from '../rpc/service.ts';
+import type { RefusalMeter } from '../service/metrics-refusals.ts';
 import type { Sockets } from '../sockets.ts';
 import { USUAL_TIMEOUTS } from '../switch/foreign-session.ts';
 import type { SwitchHost } from '../switch/host.ts';
@@ -27,6 +28,8 @@ export interface QueuesOptions {
   /** The switch, when it is in this process. */
   readonly host: SwitchHost | undefined;
   readonly now: () => number;
+  /** Counts what could not be read. */
+  readonly refusals: RefusalMeter;
   /** What is read over HTTP beside. */
   readonly pages: Pages;
 }
@@ -54,9 +57,9 @@ export class Queues {
   }
 
   async serve(service: Service): Promise<Served> {
-    const { config, sockets, report, pages } = this.#options;
+    const { config, sockets, report, refusals, pages } = this.#options;
     const path = join(config.sockets.directory, service.queue);
-    const front = createRpcFront(service, this.#limits(), refusedOn(report, path), pages);
+    const front = createRpcFront(service, this.#limits(), refusedOn(report, refusals, path), pages);
     const socket = await sockets.listen(path, front, (reason) => `${unreadable(reason)}\n`);
     const onSwitch = this.#onSwitch(service);
     this.#services.add(service);
@@ -104,7 +107,8 @@ export class Queues {
   #answering(service: Service): Omit<QueueServiceOptions, 'host'> {
     const { queue } = service;
     const limits = this.#limits();
-    const refused = refusedOn(this.#options.report, queue);
+    const { report, refusals } = this.#options;
+    const refused = refusedOn(report, refusals, queue);
     const answers = jsonAnswers(service, limits, keeping(writeJson));
     const answer = (payload: Buffer): string | Promise<string> => {
       const value = parseJsonBytes(payload, limits);

@@ -7,6 +7,7 @@ import { JournalMeter } from '../service/metrics-journals.ts';
 import { type LoopDelay, startLoopMeter } from '../service/metrics-loop.ts';
 import { type CallOutcome, PluginMeter } from '../service/metrics-plugins.ts';
 import { QueueMeter } from '../service/metrics-queues.ts';
+import { RefusalMeter } from '../service/metrics-refusals.ts';
 import { startTextfile, type Textfile } from '../service/metrics-textfile.ts';
 import { hasTimedOut, type ScriptOutcome } from '../storage/plugins/outcome.ts';
 import type { ScriptRun } from '../storage/plugins/plugin.ts';
@@ -27,6 +28,7 @@ export interface TelemetryOptions {
 /** How monitoring sees into the daemon: what is counted, and the pages that tell it. */
 export class Telemetry {
   readonly queues: QueueMeter;
+  readonly refusals: RefusalMeter;
   readonly #options: TelemetryOptions;
   readonly plugins: PluginMeter;
   readonly #sockets: BoundedLabel;
@@ -41,6 +43,7 @@ export class Telemetry {
     this.queues = new QueueMeter(maxQueues);
     this.plugins = new PluginMeter(maxQueues);
     this.#sockets = new BoundedLabel(maxQueues);
+    this.refusals = new RefusalMeter(this.#sockets);
   }
 
   /** Tells beside the sockets of the daemon, too, where the settings say so. Rejects when it can't listen there. */
@@ -113,6 +116,7 @@ export class Telemetry {
         plugins: this.plugins,
         journals: this.#journals,
         sockets: this.#sockets,
+        refusals: this.refusals,
       },
       delay: this.#loop.delay(),
       healthy: this.reasons(running).length === 0,

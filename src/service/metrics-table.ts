@@ -106,6 +106,11 @@ export const METRICS = {
     labels: ['socket'],
     help: 'Connections that were refused because there were as many as sockets.maxConnections allows.',
   },
+  datapathd_requests_refused_total: {
+    type: 'counter',
+    labels: ['socket', 'protocol'],
+    help: 'Requests that could not be read, or were not carried out; the log has the reasons.',
+  },
   datapathd_connection_received_bytes_total: {
     type: 'counter',
     labels: ['socket'],

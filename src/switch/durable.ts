@@ -67,7 +67,7 @@ export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch 
   const commit: HostOptions['commit'] =
     kept === undefined ? keepInMemory : (operations, settle) => kept.commit(operations, settle);
   return {
-    host: new SwitchHost({ broker, now, commit, shutdown, policy }),
+    host: new SwitchHost({ broker, now, commit, shutdown, policy: counted(policy, meter) }),
     heldBytes: () => broker.heldBytes,
     unattended: () => unattendedQueues(broker.observed),
     measures: () => measuresOf(broker),
@@ -77,3 +77,19 @@ export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch 
     close: async () => kept?.close(),
   };
 }
+
+/** A policy of which each refusal is counted. */
+const counted =
+  (policy: DurableSwitchOptions['policy'], meter: SwitchMeter): DurableSwitchOptions['policy'] =>
+  (peer) => {
+    const guard = policy(peer);
+    if (guard === undefined) {
+      meter.refused('switch.policy');
+      return undefined;
+    }
+    return (request) => {
+      const reason = guard(request);
+      if (reason !== undefined) meter.refused('switch.policy');
+      return reason;
+    };
+  };

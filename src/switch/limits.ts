@@ -19,7 +19,9 @@ export interface BrokerLimits extends TraceLimits, DropLimits {
 }
 
 /** The setting that a request came up against. */
-export type LimitName = `switch.${Exclude<keyof BrokerLimits, keyof TraceLimits | keyof DropLimits>}`;
+export type LimitName =
+  | `switch.${Exclude<keyof BrokerLimits, keyof TraceLimits | keyof DropLimits>}`
+  | 'switch.policy';
 
 /** Why a request is not carried out, as HTTP has it. */
 export interface LimitReached {

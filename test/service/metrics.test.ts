@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { METRICS } from '../../src/service/metrics-table.ts';
 import { createSwitchFront } from '../../src/switch/front.ts';
 import { attachSr, withPlugins, withStorage } from '../daemon/storage-helpers.ts';
-import { kill, spawnDaemon, startDaemonProcess } from '../helpers/daemon.ts';
+import { exchange } from '../helpers/client.ts';
+import { kill, QUEUE, spawnDaemon, startDaemonProcess } from '../helpers/daemon.ts';
 import { fails, SR, startStorage, throughSocket, VOLUME } from '../helpers/plugins.ts';
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
@@ -36,7 +37,12 @@ test("Prometheus' own checker has nothing to say about them, with everything in 
   assert.equal(await promtool(t, ['check', 'metrics'], text), '');
   const told = new Set([...readMetrics(text).keys()].map((sample) => sample.replace(/\{.*/, '')));
   // Those of states that nothing is in here.
-  const absent = ['datapathd_datapaths', 'datapathd_switch_joined', 'datapathd_switch_refusals_total'];
+  const absent = [
+    'datapathd_datapaths',
+    'datapathd_requests_refused_total',
+    'datapathd_switch_joined',
+    'datapathd_switch_refusals_total',
+  ];
   for (const [name, { type }] of Object.entries(METRICS)) {
     const sample = type === 'histogram' ? `${name}_bucket` : name;
     assert.equal(told.has(sample), !absent.includes(name), name);
@@ -99,6 +105,20 @@ test('a refusal is counted by the setting that it came up against', async (t) =>
   }
   const samples = await scrape(t, daemon);
   assert.equal(samples.get('datapathd_switch_refusals_total{limit="switch.maxQueues"}'), 2);
+});
+
+test('what could not be read is counted by the socket that it came to, and how it was spoken', async (t) => {
+  const daemon = await startDaemonProcess(t, { flags: ['--sockets.maxRequestBytes=1000'] });
+  const long = `POST / HTTP/1.1\r\nContent-Length: 1001\r\n\r\n`;
+  assert.match(await exchange(t, daemon.socket, long), /^HTTP\/1\.1 413 /);
+  for (const _ of [1, 2]) assert.match(await exchange(t, daemon.socket, '{]'), /is closed by/);
+  assert.match(await exchange(t, daemon.switchSocket, 'GET /nowhere HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 404 /);
+  const samples = await scrape(t, daemon);
+  const counts = ['http', 'json'].map((protocol) =>
+    samples.get(`datapathd_requests_refused_total{socket="${QUEUE}",protocol="${protocol}"}`),
+  );
+  assert.deepEqual(counts, [1, 2]);
+  assert.equal(samples.get('datapathd_requests_refused_total{socket="switch.sock",protocol="switch"}'), 1);
 });
 
 test('the journal counts its records and how long the disk took', async (t) => {

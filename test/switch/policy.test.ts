@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openDurableSwitch } from '../../src/switch/durable.ts';
+import { NO_METER } from '../../src/switch/meter.ts';
 import { createPolicy, type PolicyRule } from '../../src/switch/policy.ts';
 import type { In } from '../../src/switch/protocol.ts';
-import { connectHttp, startSwitch } from './helpers.ts';
+import { connectHttp, LIMITS, startSwitch } from './helpers.ts';
 
 const OWN_UID = 500;
 const peer = (uid: number, gid = uid, groups: readonly number[] = []) => ({ pid: 1, uid, gid, groups });
@@ -98,4 +100,23 @@ test('over HTTP what is not allowed is a 403 with the reason, and the connection
   assert.equal(status, 403);
   assert.equal(body.toString(), 'the user 1000 may not send on the queue q (switch.policy)');
   await client.text('GET', '/transient/p');
+});
+
+test('each refusal is counted: of those who may not connect, and of requests', () => {
+  const counted: string[] = [];
+  const { host } = openDurableSwitch({
+    limits: LIMITS,
+    journal: undefined,
+    now: () => 0,
+    shutdown: () => {},
+    failureAnswer: (_request, reason) => Buffer.from(reason),
+    policy: createPolicy([rule({ uid: 1000, allow: ['observe'] })], OWN_UID),
+    meter: { ...NO_METER, refused: (limit) => counted.push(limit) },
+  });
+  const guard = host.guard(peer(1000));
+  assert.equal(host.guard(peer(1001)), undefined);
+  assert.deepEqual(counted, ['switch.policy']);
+  const client = host.connect(guard);
+  for (const name of ['list', 'create']) client.perform(REQUESTS[name] ?? { type: 'diagnostics' });
+  assert.deepEqual(counted, ['switch.policy', 'switch.policy']);
 });
