@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, resolveSwitchPath, resolveXenstoreSocket } from './config.ts';
+import { type Config, resolveSwitchPath } from './config.ts';
 import { Admin } from './daemon/admin.ts';
 import { inheritedSockets } from './daemon/inherited.ts';
 import { takeDirectory } from './daemon/locks.ts';
@@ -12,6 +12,7 @@ import { statusLine } from './daemon/status.ts';
 import type { Storage } from './daemon/storage.ts';
 import { policyRules } from './daemon/switch-policy.ts';
 import { Telemetry } from './daemon/telemetry.ts';
+import { type OpenXenstore, openXenstore } from './daemon/xenstore.ts';
 import { diagnosticsText } from './diagnostics.ts';
 import type { Log, Logger } from './log.ts';
 import { createReporter, type Reporter } from './reporter.ts';
@@ -25,9 +26,7 @@ import { createPolicy } from './switch/policy.ts';
 import { JOURNAL_FOLDER, STATE_LOCK_FILE } from './switch/state.ts';
 import { httpResponse } from './wire/http-response.ts';
 import type { Pages } from './wire/pages.ts';
-import type { Connection } from './xenstore/connection.ts';
 import type { SrPublisher } from './xenstore/publisher.ts';
-import type { EventListener } from './xenstore/requests.ts';
 import type { SrView } from './xenstore/view.ts';
 
 export interface DaemonOptions {
@@ -59,7 +58,6 @@ export interface Daemon {
 /** ms since the epoch, with fractions, and never backwards. */
 const now = (): number => performance.timeOrigin + performance.now();
 
-const EMBEDDED_SOCKET = 'xenstored.sock';
 const LOCK_FILE = 'datapathd.lock';
 
 /** Puts everything together and starts it. Throws a `StartError`, or another error with a line for the operator. */
@@ -103,7 +101,7 @@ class House {
   #switch: DurableSwitch | undefined;
   /** The locks that are held. */
   readonly #releases: (() => void)[] = [];
-  xenstore: Daemon['xenstore'];
+  xenstore: OpenXenstore | undefined;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -159,9 +157,11 @@ class House {
     if (stateDirectory !== '') {
       this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
     }
-    const xenstore = config.storage.enabled ? await this.#openXenstore() : undefined;
+    if (config.storage.enabled) {
+      this.xenstore = await openXenstore({ config, sockets: this.#sockets, logger: this.#logger });
+    }
     if (config.switch.mode === 'serve') await this.#openSwitch();
-    if (xenstore !== undefined) await this.#openStorage(xenstore);
+    if (this.xenstore !== undefined) await this.#openStorage(this.xenstore.connect);
     await this.#telemetry.open();
     await this.admin.open();
     this.#sockets.warnOfUnused();
@@ -191,36 +191,8 @@ class House {
     await Promise.all(this.#sockets.all.map(({ drained }) => drained));
   }
 
-  /** Gives how to connect to the store. As with storage, what it needs is loaded by those who have it. */
-  async #openXenstore(): Promise<Connect> {
-    const { connect } = await import('./xenstore/connection.ts');
-    const { config } = this.#options;
-    const { requestTimeout, maxPayloadBytes } = config.xenstore;
-    const socket = resolveXenstoreSocket(config, process.env);
-    const embedded =
-      config.xenstore.mode === 'embedded' || (config.xenstore.mode === 'auto' && !existsSync(socket));
-    const path = embedded ? await this.#openEmbeddedStore() : socket;
-    if (embedded && config.xenstore.mode === 'auto') {
-      this.#logger.warn(`no xenstored at ${socket}: an embedded store stands in, which Xen knows nothing of`);
-    }
-    this.xenstore = { type: embedded ? 'embedded' : 'socket', path };
-    return (onEvent) => connect({ path, requestTimeout, maxPayloadBytes, onEvent });
-  }
-
-  async #openEmbeddedStore(): Promise<string> {
-    const { createEmbeddedStore } = await import('./xenstore/embedded/store.ts');
-    const store = createEmbeddedStore(this.#options.config.xenstore);
-    const path = join(this.#options.config.sockets.directory, EMBEDDED_SOCKET);
-    await this.#sockets.listen(
-      path,
-      (peer) => store.converse(peer),
-      () => '',
-    );
-    return path;
-  }
-
   /** What it needs is much to load: a switch alone does without. */
-  async #openStorage(connectToStore: Connect): Promise<void> {
+  async #openStorage(connectToStore: OpenXenstore['connect']): Promise<void> {
     const { createMeasurements } = await import('./daemon/measurements.ts');
     const { Queues } = await import('./daemon/queues.ts');
     const { openStorage } = await import('./daemon/storage.ts');
@@ -342,8 +314,6 @@ class House {
     });
   }
 }
-
-type Connect = (onEvent: EventListener) => Promise<Connection>;
 
 /** What a client of the switch is told when it may not connect. */
 const switchRefusal = (reason: string): string =>
