@@ -13,6 +13,7 @@ import {
   shown,
 } from './config/sources.ts';
 
+export { parseDuration } from './config/formats.ts';
 export {
   renderChanges,
   renderDefaultFile,
@@ -23,6 +24,7 @@ export {
   type SettingChange,
 } from './config/render.ts';
 export type { Config } from './config/schema.ts';
+export { LEVELS, type Level, type LevelSetting, SUBSYSTEMS, type Subsystem } from './config/setting.ts';
 export { ConfigError } from './config/sources.ts';
 
 /** The file that is read when `--config` names none; it need not be there. */

@@ -1,21 +1,24 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, resolveSwitchPath } from './config.ts';
+import { type Config, resolveSwitchPath, type Subsystem } from './config.ts';
 import { Admin } from './daemon/admin.ts';
 import { inheritedSockets } from './daemon/inherited.ts';
 import { takeDirectory } from './daemon/locks.ts';
+import { logOperation, logPage } from './daemon/log-page.ts';
 import type { SwitchMeasurements } from './daemon/measurements.ts';
 import type { Running } from './daemon/metrics.ts';
 import type { Queues } from './daemon/queues.ts';
 import { refusedOn } from './daemon/refused.ts';
 import { statusLine } from './daemon/status.ts';
 import type { Storage } from './daemon/storage.ts';
+import { requestLog } from './daemon/switch-log.ts';
 import { policyRules } from './daemon/switch-policy.ts';
 import { Telemetry } from './daemon/telemetry.ts';
 import { type OpenXenstore, openXenstore } from './daemon/xenstore.ts';
 import { diagnosticsText } from './diagnostics.ts';
-import type { Log, Logger } from './log.ts';
-import { createReporter, type Reporter } from './reporter.ts';
+import type { Log } from './log.ts';
+import type { LogLevels } from './log-levels.ts';
+import { createReporters, type Reporter } from './reporter.ts';
 import { failedAnswer } from './rpc/failed.ts';
 import type { ServiceObserver } from './rpc/service.ts';
 import type { ListeningSocket } from './socket/listen.ts';
@@ -35,6 +38,8 @@ export interface DaemonOptions {
   readonly places: ReadonlyMap<string, string>;
   readonly version: string;
   readonly log: Log;
+  /** Of the log, by subsystem. */
+  readonly levels: LogLevels;
   /** A client asked the daemon to end. */
   readonly shutdown: () => void;
 }
@@ -42,7 +47,7 @@ export interface DaemonOptions {
 /** What runs, for the words at the start. */
 export interface Daemon {
   readonly sockets: readonly string[];
-  readonly xenstore: { readonly type: 'socket' | 'embedded'; readonly path: string } | undefined;
+  readonly xenstore: Pick<OpenXenstore, 'type' | 'path'> | undefined;
   /** Where the page is over TCP, with the token if it was made up; `undefined`: nowhere. */
   readonly page: string | undefined;
   /** Settles when the view of xenstore is fresh, too, or `xenstore.startTimeout` is over. */
@@ -83,12 +88,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 /** All that runs, in the order in which it was opened. */
 class House {
   readonly #options: DaemonOptions;
-  readonly #logger: Logger;
   readonly #started = now();
   /** Of the settings as they are now: see `configure`. */
-  #reporter: Reporter | undefined;
+  #reporters: ReturnType<typeof createReporters> | undefined;
   #policy: ReturnType<typeof createPolicy> | undefined;
-  readonly #report: Reporter = (...words) => this.#reporter?.(...words);
   readonly #sockets: Sockets;
   readonly #telemetry: Telemetry;
   readonly admin: Admin;
@@ -105,29 +108,36 @@ class House {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
-    this.#logger = options.log.logger;
     this.configure();
     const inherited = inheritedSockets({ environment: process.env, pid: process.pid });
-    this.#sockets = new Sockets(options.config.sockets, this.#report, inherited);
+    const logger = options.levels.logger('sockets');
+    this.#sockets = new Sockets(options.config.sockets, this.#reporter('sockets'), logger, inherited);
     const { config, version } = options;
+    const report = this.#reporter('monitoring');
     const running = (): Running => this.#running();
-    const telemetry = new Telemetry({ config, version, report: this.#report, now, running });
+    const telemetry = new Telemetry({ config, version, report, now, running });
     this.#telemetry = telemetry;
     const looked = { view: () => this.#view, storage: () => this.#storage };
-    this.admin = new Admin({ config, version, report: this.#report, now, running, telemetry, ...looked });
+    this.admin = new Admin({ config, version, report, now, running, telemetry, ...looked });
   }
 
   /** Puts the settings in place that are not read each time. A client keeps what it might do when it connected. */
   configure(): void {
     const { log, switch: limits } = this.#options.config;
     const repeats = { maxRepeats: log.maxRepeats, interval: log.repeatInterval };
-    this.#reporter = createReporter(this.#logger, { ...repeats, now });
+    this.#reporters = createReporters({ ...repeats, now });
     if (limits.mode !== 'serve') return;
     this.#policy = createPolicy(policyRules(limits.policy), process.getuid?.() ?? 0);
   }
 
+  /** Logs, with the settings as they are then, what may repeat. */
+  #reporter(subsystem: Subsystem): Reporter {
+    const logger = this.#options.levels.logger(subsystem);
+    return (...words) => this.#reporters?.(logger)(...words);
+  }
+
   /** What is read over HTTP on every socket. */
-  readonly pages: Pages = (target) => this.#telemetry.page(target);
+  readonly pages: Pages = (target) => this.#telemetry.page(target) ?? logPage(this.#options.levels, target);
 
   /** Those of the queues first, that of the switch last. */
   get paths(): string[] {
@@ -151,14 +161,15 @@ class House {
   }
 
   async open(): Promise<void> {
-    const { config } = this.#options;
+    const { config, levels } = this.#options;
     this.#releases.push(takeDirectory(config.sockets.directory, LOCK_FILE, 'sockets.directory'));
     const { stateDirectory } = config.switch;
     if (stateDirectory !== '') {
       this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
     }
     if (config.storage.enabled) {
-      this.xenstore = await openXenstore({ config, sockets: this.#sockets, logger: this.#logger });
+      const logger = levels.logger('xenstore');
+      this.xenstore = await openXenstore({ config, sockets: this.#sockets, logger });
     }
     if (config.switch.mode === 'serve') await this.#openSwitch();
     if (this.xenstore !== undefined) await this.#openStorage(this.xenstore.connect);
@@ -200,14 +211,15 @@ class House {
     const { readDiskSides } = await import('./xenstore/disk-sides.ts');
     const { startSrPublisher } = await import('./xenstore/publisher.ts');
     const { startSrView } = await import('./xenstore/view.ts');
-    const { config, version } = this.#options;
+    const { config, version, levels } = this.#options;
     const host = this.#switch?.host;
     const { pages } = this;
     const { refusals } = this.#telemetry;
     const queues = new Queues({
       ...{ config, host, now, pages, refusals },
       sockets: this.#sockets,
-      report: this.#report,
+      rpc: this.#reporter('rpc'),
+      joined: this.#reporter('switch'),
     });
     this.#queues = queues;
     const { srPath, requestTimeout } = config.xenstore;
@@ -215,13 +227,12 @@ class House {
     const { maxAnswerBytes, maxDepth } = config.sockets;
     const { driverDomains, driverDomainTimeout } = config.datapath;
     const domainSockets = new Map(driverDomains.map(({ uuid, socket }) => [uuid, socket]));
-    const logger = this.#logger;
-    const where = { connect: connectToStore, srPath, logger, now };
+    const where = { connect: connectToStore, srPath, logger: levels.logger('xenstore'), now };
     this.#view = startSrView({ ...config.xenstore, ...where });
-    this.#measurements = createMeasurements({ config, host, logger, now });
+    this.#measurements = createMeasurements({ config, host, logger: levels.logger('storage'), now });
     this.#publisher = startSrPublisher({ ...where, timeout: requestTimeout });
     this.#storage = await openStorage({
-      ...{ config, version, logger, now },
+      ...{ config, version, levels, now, logger: levels.logger('storage') },
       observer: this.#observer(),
       journal: this.#journal('storage'),
       scriptsDirectory: stateDirectory === '' ? undefined : join(stateDirectory, 'scripts'),
@@ -245,7 +256,7 @@ class House {
   }
 
   async #openSwitch(): Promise<void> {
-    const { config, shutdown } = this.#options;
+    const { config, shutdown, levels } = this.#options;
     const limits = config.switch;
     const durable = openDurableSwitch({
       limits,
@@ -254,16 +265,21 @@ class House {
       shutdown,
       policy: (peer) => this.#policy?.(peer),
       meter: this.#telemetry.queues,
+      observer: requestLog(levels.logger('switch')),
       failureAnswer: (request, reason) => failedAnswer(request, reason, config.sockets),
     });
     this.#switch = durable;
     const path = resolveSwitchPath(config);
-    const noteRefused = refusedOn(this.#report, this.#telemetry.refusals, path);
+    const noteRefused = refusedOn(this.#reporter('switch'), this.#telemetry.refusals, path);
     const front = createSwitchFront(
       durable.host,
       { ...limits, maxHeaderBytes: config.sockets.maxHeaderBytes },
       (reason) => noteRefused('switch', reason),
-      { pages: this.pages, site: this.admin.site },
+      {
+        pages: this.pages,
+        operations: (target) => logOperation(levels, target),
+        site: this.admin.site,
+      },
     );
     this.#switchSocket = await this.#sockets.listen(path, front, switchRefusal, 'switch');
   }
@@ -275,17 +291,19 @@ class House {
     if (stateDirectory === '') return undefined;
     const directory = join(stateDirectory, folder);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const warn = (text: string): void => this.#report('warn', 'journal', {}, text);
+    const report = this.#reporter('journal');
+    const warn = (text: string): void => report('warn', 'journal', {}, text);
     return { ...config.journal, directory, warn, meter: this.#telemetry.journal(folder) };
   }
 
   #observer(): ServiceObserver {
-    const logger = this.#logger;
+    const logger = this.#options.levels.logger('rpc');
+    const report = this.#reporter('rpc');
     return {
       wanted: () => logger.isLevelEnabled('debug'),
       answered: (record) => logger.debug(record, 'call'),
       threw: (method, error) =>
-        this.#report('error', `${method} threw`, { method, err: error }, `${method} failed`),
+        report('error', `${method} threw`, { method, err: error }, `${method} failed`),
     };
   }
 

@@ -85,6 +85,8 @@ function prettyFormat(destination: LogOptions['destination']): Render {
     colorize: destination.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
+    ignore: 'subsystem',
+    messageFormat: '{if subsystem}{subsystem}: {end}{msg}',
   });
 }
 

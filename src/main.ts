@@ -6,6 +6,7 @@ import { createLiveConfig, reload } from './daemon/reload.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { JournalError } from './journal/replay.ts';
 import { createLog, type Logger, type LogOptions } from './log.ts';
+import { createLogLevels } from './log-levels.ts';
 import { openDatagramSender } from './posix.ts';
 import { isJournalStream, JOURNAL_SOCKET, sendToJournal } from './service/journal.ts';
 import { NotifyError, openServiceManager, type ServiceManager } from './service/notify.ts';
@@ -51,34 +52,36 @@ async function run(loaded: LoadedConfig): Promise<void> {
   const { config, places } = live;
   const { level, format } = config.log;
   const log = createLog({ level, format, destination: process.stderr, journal: openJournal() });
+  const levels = createLogLevels(log.logger, config.log, Date.now);
+  const logger = levels.logger('daemon');
   process.on('uncaughtException', (error) => {
-    log.logger.fatal({ err: error }, `unexpected: ${error.message}`);
+    logger.fatal({ err: error }, `unexpected: ${error.message}`);
     process.exit(EXIT_FAILED);
   });
   const stopping = Promise.withResolvers<string>();
   const shutdown = (): void => stopping.resolve('a client asked for it');
   // Before the start, so that a signal in the midst of it is no sudden end.
-  onSignals(stopping.resolve, log.logger);
+  onSignals(stopping.resolve, logger);
   const reloads = onReload();
-  const manager = toldOfUs(log.logger);
-  const daemon = await start({ config, places, log, version: packageJson.version, shutdown });
+  const manager = toldOfUs(logger);
+  const daemon = await start({ config, places, log, levels, version: packageJson.version, shutdown });
   let broken: string | undefined;
   reloads.start(() => {
     manager.reloading();
-    broken = reload({ live, load: readConfig, logger: log.logger });
+    broken = reload({ live, load: readConfig, levels });
     if (broken === undefined) daemon.reconfigured();
     manager.reloaded();
   });
   const status = (): string =>
     broken === undefined ? daemon.status() : `${daemon.status()}, keeps its configuration: ${broken}`;
   void daemon.ready.then(() => manager.ready(status));
-  log.logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);
+  logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);
   if (process.env.JOURNAL_STREAM === undefined) process.stdout.write(greeting(daemon, config.datapath.queue));
   const reason = await stopping.promise;
-  log.logger.info({ reason }, 'stopping');
+  logger.info({ reason }, 'stopping');
   manager.stopping();
   await daemon.stop();
-  log.logger.info('stopped');
+  logger.info('stopped');
   // What is still open is nothing to wait for: it was told to close, and had its time.
   process.exit(0);
 }

@@ -12,8 +12,9 @@ export type Reporter = (
   text: string,
 ) => void;
 
-export function createReporter(logger: Logger, limits: RepeatLimitOptions): Reporter {
+/** Gives a reporter for each logger; a source counts its lines wherever they go. */
+export function createReporters(limits: RepeatLimitOptions): (logger: Logger) => Reporter {
   const repeats = limitRepeats(limits);
-  return (level, source, fields, text) =>
+  return (logger) => (level, source, fields, text) =>
     repeats.log(source, (leftOut) => logger[level](leftOut === 0 ? fields : { ...fields, leftOut }, text));
 }

@@ -1,9 +1,11 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Config, ConfigError } from './config.ts';
+import type { Logger } from './log.ts';
 import { groupId, openFileLimit, peerIdentity } from './posix.ts';
 import type { Reporter } from './reporter.ts';
 import { type InheritedSocket, type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
+import type { Peer } from './wire/conversation.ts';
 
 /** Descriptors that are no connections: sockets that listen, the locks, the journal, the log, xenstore, and Node's own. */
 const RESERVED_FILES = 64;
@@ -12,14 +14,21 @@ const RESERVED_FILES = 64;
 export class Sockets {
   readonly #config: Config['sockets'];
   readonly #report: Reporter;
+  readonly #logger: Logger;
   readonly #listening: ListeningSocket[] = [];
   readonly #inherited: readonly InheritedSocket[];
   readonly #unused: Set<InheritedSocket>;
   readonly #budget: { open: number; readonly max: number };
 
-  constructor(config: Config['sockets'], report: Reporter, inherited: readonly InheritedSocket[] = []) {
+  constructor(
+    config: Config['sockets'],
+    report: Reporter,
+    logger: Logger,
+    inherited: readonly InheritedSocket[] = [],
+  ) {
     this.#config = config;
     this.#report = report;
+    this.#logger = logger;
     this.#inherited = inherited;
     this.#unused = new Set(inherited);
     this.#budget = { open: 0, max: this.#connectionsAllowed() };
@@ -65,11 +74,19 @@ export class Sockets {
       refusal: refusal(reason),
       refused: () =>
         this.#report('warn', `${path} full`, { socket: path }, `a connection was refused: ${reason}`),
-      start,
+      start: (peer) => {
+        this.#noteConnected(path, peer);
+        return start(peer);
+      },
       identify: peerIdentity,
     });
     this.#listening.push(socket);
     return socket;
+  }
+
+  #noteConnected(path: string, { identity }: Peer): void {
+    if (!this.#logger.isLevelEnabled('debug')) return;
+    this.#logger.debug({ socket: path, pid: identity?.pid, uid: identity?.uid }, 'a client has connected');
   }
 
   /** A socket that is no more listened on, and has no connection left. */

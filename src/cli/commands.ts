@@ -6,6 +6,7 @@ import { datapathListCommand, datapathSelectCommand, datapathShowCommand } from 
 import { diagnosticsCommand } from './commands/diagnostics.ts';
 import { healthCommand } from './commands/health.ts';
 import { listCommand } from './commands/list.ts';
+import { logLevelCommand } from './commands/log.ts';
 import { mscgenCommand } from './commands/mscgen.ts';
 import { pluginCallCommand, pluginListCommand, pluginShowCommand } from './commands/plugin.ts';
 import { pluginLintCommand, pluginNewCommand, pluginTestCommand } from './commands/plugin-check.ts';
@@ -26,6 +27,7 @@ import { vdiListCommand, vdiShowCommand } from './commands/vdi.ts';
 
 /** The commands whose names are two words, by the first. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  log: 'look at what is logged, and change it',
   queue: 'look at what waits in a queue, and change it',
   plugin: 'look at the plugins of the daemon, and help those who write them',
   sr: 'look at the SRs that are attached',
@@ -48,6 +50,7 @@ export const COMMANDS: readonly Command[] = [
   traceCommand,
   mscgenCommand,
   diagnosticsCommand,
+  logLevelCommand,
   queueShowCommand,
   queuePurgeCommand,
   queueRequeueCommand,

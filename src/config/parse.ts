@@ -18,10 +18,12 @@ import {
   parseTimeoutRules,
   parseVariables,
 } from './formats.ts';
+import { parseLevels } from './levels.ts';
 import { parsePolicy } from './policy.ts';
 import type {
   DatapathRuleSetting,
   DomainSocket,
+  LevelSetting,
   PolicySetting,
   QueueRule,
   Setting,
@@ -37,7 +39,8 @@ export type SettingValue =
   | readonly TimeoutRule[]
   | readonly PolicySetting[]
   | readonly DatapathRuleSetting[]
-  | readonly DomainSocket[];
+  | readonly DomainSocket[]
+  | readonly LevelSetting[];
 
 /** The smallest number, in bytes or ms where it has a unit: nothing works with less, unless the setting says so. */
 const LEAST = 1;
@@ -71,6 +74,8 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed<SettingValu
       return parseDatapathRules(raw);
     case 'domain-sockets':
       return parseDomainSockets(raw);
+    case 'levels':
+      return parseLevels(raw);
     case 'choice':
       return parseChoice(raw, setting.choices);
     case 'queue':

@@ -1,6 +1,6 @@
 import { ruleTime } from './formats.ts';
 import { type Config, environmentName, type NamedSetting, SETTINGS } from './schema.ts';
-import { type QueueRule, type Setting, type TimeoutRule, unitOf } from './setting.ts';
+import { type LevelSetting, type QueueRule, type Setting, type TimeoutRule, unitOf } from './setting.ts';
 
 /** The commented default file, `config/datapathd.toml`. */
 export function renderDefaultFile(): string {
@@ -123,6 +123,9 @@ function shownValue({ setting }: NamedSetting, value: unknown): string {
   if (TABLES.includes(setting.format) && Array.isArray(value) && value.length > 0) {
     return tomlValue(JSON.stringify(value));
   }
+  if (isLevels(setting, value)) {
+    return tomlValue(value.map(({ subsystem, level }) => `${subsystem}=${level}`).join(','));
+  }
   if (isRules(setting, value)) {
     const texts = value.map((rule) =>
       'queue' in rule ? `${rule.queue}=${ruleTime(rule.time)}` : `${rule.method}=${rule.time}ms`,
@@ -137,6 +140,9 @@ const RULES: readonly Setting['format'][] = ['listener-rules', 'duration-rules',
 
 const isRules = ({ format }: Setting, value: unknown): value is readonly (QueueRule | TimeoutRule)[] =>
   RULES.includes(format) && Array.isArray(value) && value.length > 0;
+
+const isLevels = ({ format }: Setting, value: unknown): value is readonly LevelSetting[] =>
+  format === 'levels' && Array.isArray(value);
 
 const DURATIONS: readonly [string, number][] = [
   ['h', 3_600_000],
@@ -192,6 +198,7 @@ const KINDS = {
   'policy-rules': 'tables with `uid`, `gid`, `queue` and `allow`',
   'datapath-rules': 'tables with `scheme`, `sr`, `domain`, `prefer`, `forbid` and `spread`',
   'domain-sockets': 'tables with `uuid` and `socket`',
+  levels: 'table of levels by subsystem',
 } as const;
 
 function wrap(text: string, width: number): string[] {

@@ -3,14 +3,16 @@ import { DATAPATH } from './sections/datapath.ts';
 import { HEALTH, METRICS } from './sections/metrics.ts';
 import { PLUGINS } from './sections/plugins.ts';
 import { SWITCH } from './sections/switch.ts';
-import type {
-  DatapathRuleSetting,
-  DomainSocket,
-  PolicySetting,
-  QueueRule,
-  Section,
-  Setting,
-  TimeoutRule,
+import {
+  type DatapathRuleSetting,
+  type DomainSocket,
+  LEVELS,
+  type LevelSetting,
+  type PolicySetting,
+  type QueueRule,
+  type Section,
+  type Setting,
+  type TimeoutRule,
 } from './setting.ts';
 
 /** The settings by section, in the order in which they are shown. */
@@ -196,8 +198,13 @@ export const SCHEMA = {
     level: {
       doc: 'What is logged. debug has one line for every request.',
       format: 'choice',
-      choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      choices: LEVELS,
       default: 'info',
+    },
+    levels: {
+      doc: 'Other levels for some parts of the daemon: a table [log.levels] such as xenstore = "debug", or one text, xenstore=debug,plugins=warn. The parts are daemon, switch, sockets, rpc, storage, plugins, xenstore, journal, monitoring. datapathctl log level changes them for a while.',
+      format: 'levels',
+      default: '',
     },
     format: {
       doc: 'json: a JSON object a line; pretty: for people; auto: pretty on a terminal.',
@@ -248,7 +255,9 @@ type ValueOf<S> = S extends { readonly format: 'choice'; readonly choices: reado
                 ? boolean
                 : S extends { readonly format: 'domains' | 'variables' }
                   ? readonly string[]
-                  : string;
+                  : S extends { readonly format: 'levels' }
+                    ? readonly LevelSetting[]
+                    : string;
 
 type Schema = typeof SCHEMA;
 

@@ -23,13 +23,36 @@ export type Setting = {
   | { readonly format: 'policy-rules'; readonly default: readonly PolicySetting[] }
   | { readonly format: 'datapath-rules'; readonly default: readonly DatapathRuleSetting[] }
   | { readonly format: 'domain-sockets'; readonly default: readonly DomainSocket[] }
+  | { readonly format: 'levels'; readonly default: readonly LevelSetting[] | '' }
 );
 
 /** The settings of one table of the file. */
 export type Section = Readonly<Record<string, Setting>>;
 
+/** The parts of the daemon that the log tells apart. */
+export const SUBSYSTEMS = [
+  'daemon',
+  'switch',
+  'sockets',
+  'rpc',
+  'storage',
+  'plugins',
+  'xenstore',
+  'journal',
+  'monitoring',
+] as const;
+export type Subsystem = (typeof SUBSYSTEMS)[number];
+
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type Level = (typeof LEVELS)[number];
+
+export interface LevelSetting {
+  readonly subsystem: Subsystem;
+  readonly level: Level;
+}
+
 /** What may be allowed. */
-export const ACTIONS = ['send', 'receive', 'create', 'destroy', 'observe', 'shutdown'] as const;
+export const ACTIONS = ['send', 'receive', 'create', 'destroy', 'observe', 'configure', 'shutdown'] as const;
 
 /** Allows actions on the queues that a pattern names to the peers of a user or a group, or of both: by number or name. */
 export interface PolicySetting {

@@ -24,7 +24,10 @@ export interface Served {
 export interface QueuesOptions {
   readonly config: Config;
   readonly sockets: Sockets;
-  readonly report: Reporter;
+  /** Told of what can't be read. */
+  readonly rpc: Reporter;
+  /** Told of a switch in another process. */
+  readonly joined: Reporter;
   /** The switch, when it is in this process. */
   readonly host: SwitchHost | undefined;
   readonly now: () => number;
@@ -57,9 +60,9 @@ export class Queues {
   }
 
   async serve(service: Service): Promise<Served> {
-    const { config, sockets, report, refusals, pages } = this.#options;
+    const { config, sockets, rpc, refusals, pages } = this.#options;
     const path = join(config.sockets.directory, service.queue);
-    const front = createRpcFront(service, this.#limits(), refusedOn(report, refusals, path), pages);
+    const front = createRpcFront(service, this.#limits(), refusedOn(rpc, refusals, path), pages);
     const socket = await sockets.listen(path, front, (reason) => `${unreadable(reason)}\n`);
     const onSwitch = this.#onSwitch(service);
     this.#services.add(service);
@@ -81,7 +84,7 @@ export class Queues {
   }
 
   #join(service: Service): QueueService {
-    const { config, report, now } = this.#options;
+    const { config, joined: report, now } = this.#options;
     const path = resolveSwitchPath(config);
     const limit = { maxAnswerBytes: config.switch.maxQueueBytes, answerSetting: 'switch.maxQueueBytes' };
     const { queue } = service;
@@ -107,8 +110,8 @@ export class Queues {
   #answering(service: Service): Omit<QueueServiceOptions, 'host'> {
     const { queue } = service;
     const limits = this.#limits();
-    const { report, refusals } = this.#options;
-    const refused = refusedOn(report, refusals, queue);
+    const { rpc, refusals } = this.#options;
+    const refused = refusedOn(rpc, refusals, queue);
     const answers = jsonAnswers(service, limits, keeping(writeJson));
     const answer = (payload: Buffer): string | Promise<string> => {
       const value = parseJsonBytes(payload, limits);

@@ -1,5 +1,5 @@
 import { type Config, ConfigError, type LoadedConfig, renderChanges, type SettingChange } from '../config.ts';
-import type { Logger } from '../log.ts';
+import type { LogLevels } from '../log-levels.ts';
 import { policyRules } from './switch-policy.ts';
 
 /** The configuration in use: some of its settings change while it is used. */
@@ -13,6 +13,7 @@ export interface LiveConfig {
 /** The settings that are read each time when they are needed, or are put in place by `Daemon.reconfigured`. */
 export const LIVE: ReadonlySet<string> = new Set([
   'log.level',
+  'log.levels',
   'log.maxRepeats',
   'log.repeatInterval',
   'shutdown.timeout',
@@ -71,14 +72,15 @@ export interface ReloadOptions {
   readonly live: LiveConfig;
   /** Reads all sources; throws a `ConfigError`. */
   readonly load: () => LoadedConfig;
-  readonly logger: Logger;
+  readonly levels: LogLevels;
 }
 
 /**
  * Reads the configuration again. What can change while the daemon runs does, and is logged; what can't is logged with the
  * value in use and the new one. A configuration that is wrong changes nothing; its reason is logged, and given.
  */
-export function reload({ live, load, logger }: ReloadOptions): string | undefined {
+export function reload({ live, load, levels }: ReloadOptions): string | undefined {
+  const logger = levels.logger('daemon');
   const isSwitch = live.config.switch.mode === 'serve';
   let next: LoadedConfig;
   try {
@@ -98,7 +100,7 @@ export function reload({ live, load, logger }: ReloadOptions): string | undefine
     next,
     taken.map(({ name }) => name),
   );
-  logger.level = live.config.log.level;
+  levels.configure(live.config.log);
   const fieldsOf = ({ name, from, to }: SettingChange): object => {
     const place = next.places.get(name) ?? 'default';
     return { setting: name, from, to, place };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
+import type { LogLevels } from '../log-levels.ts';
 import type { Service, ServiceObserver } from '../rpc/service.ts';
 import { askSrs } from '../storage/ask-srs.ts';
 import { AttachedSrs, type Measurements } from '../storage/attached-srs.ts';
@@ -42,6 +43,7 @@ export interface StorageOptions {
   readonly config: Config;
   readonly version: string;
   readonly logger: Logger;
+  readonly levels: LogLevels;
   readonly observer: ServiceObserver;
   /** A clock, in ms since the epoch. */
   readonly now: () => number;
@@ -101,7 +103,7 @@ export class Storage {
   #stopping = false;
 
   constructor(options: StorageOptions, durable: DurableStorage, running: RunningScripts | undefined) {
-    const { config, logger, now, view, publisher, measurements, askDomain } = options;
+    const { config, logger, levels, now, view, publisher, measurements, askDomain } = options;
     const { state, commit } = durable;
     this.#options = options;
     this.#durable = durable;
@@ -111,7 +113,7 @@ export class Storage {
       maxDepth: config.sockets.maxDepth,
       environment: process.env,
       running,
-      log: logger,
+      log: levels.logger('plugins'),
       now,
       ran: (run) => {
         recordings.note(run);

@@ -18,6 +18,7 @@ const FIELDS: readonly (readonly [string, readonly string[]])[] = [
   ['SR', ['sr']],
   ['VDI', ['vdi', 'volume']],
   ['PLUGIN', ['plugin']],
+  ['SUBSYSTEM', ['subsystem']],
 ];
 
 /** A traceparent, as the W3C writes it: the second part is the trace's id. */

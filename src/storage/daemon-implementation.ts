@@ -8,6 +8,8 @@ import type {
   BackendReport,
   DatapathdInterface,
   DatapathReport,
+  LevelReport,
+  LogChange,
   PluginReport,
   SrReport,
   VbdExplanation,
@@ -27,16 +29,33 @@ export interface DatapathdParts extends Verifying {
   readonly stateDb: string;
   /** Writes that file, and gives the SRs that are in it. */
   readonly handBack: () => Promise<readonly string[]>;
+  readonly levels: Levels;
   /** Reads both sides of a disk in xenstore. */
   readonly readSides: (domid: number, devid: number) => Promise<DiskSides>;
+}
+
+/** What of a caller's name for what it does stands in the log. */
+const LONGEST_DBG = 80;
+
+/** The levels of the daemon's log. */
+export interface Levels {
+  report(): LevelReport[];
+  /** Gives why what is asked for can't be. `by` says who asks. */
+  change(change: Omit<LogChange, 'dbg'>, by: string): string | undefined;
 }
 
 export function datapathdImplementation(
   on: DatapathdParts,
 ): Implementation<(typeof DatapathdInterface)['methods']> {
-  const { view, patience, recordings, readSides } = on;
+  const { view, patience, recordings, readSides, levels } = on;
   const known = knownNow(on);
   return {
+    log_levels: () => levels.report(),
+    set_log_level: ({ dbg, ...change }, { queue }) => {
+      const reason = levels.change(change, `a caller of ${queue} (${dbg.slice(0, LONGEST_DBG)})`);
+      if (reason !== undefined) throw smapiv3Error('Internal_error', `params.${reason}`);
+      return levels.report();
+    },
     plugins: () => known.plugins(),
     srs: async () => {
       await view.settled(patience);

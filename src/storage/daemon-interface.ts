@@ -200,6 +200,26 @@ const Recorded = Type.Object({
   lost: Type.Integer({ description: 'Calls that nobody had fetched when there were too many' }),
 });
 
+const LevelReport = Type.Object({
+  subsystem: text('The part of the daemon'),
+  level: text('What of it is logged now'),
+  configured: text('What the settings say'),
+  until: maybe(text('When it is that again; absent: not before a restart or a reload')),
+});
+export type LevelReport = Static<typeof LevelReport>;
+
+const LogChange = Type.Object({
+  dbg: Dbg,
+  subsystem: maybe(text('The part of the daemon; absent: all')),
+  level: maybe(text('What is to be logged of it; absent: what the settings say')),
+  seconds: maybe(
+    Type.Number({
+      description: 'After which time it is again what the settings say; absent: after a restart or a reload',
+    }),
+  ),
+});
+export type LogChange = Static<typeof LogChange>;
+
 const listed = <T extends TSchema>(name: string, description: string, schema: T) => ({
   name,
   description,
@@ -232,6 +252,7 @@ export const DatapathdInterface = defineInterface({
       description: 'What was written for xapi-storage-script',
       schema: Exported,
     },
+    { name: 'level_report', description: 'The level of a part of the log', schema: LevelReport },
     { name: 'recorded_call', description: 'A call of a script', schema: RecordedCall },
     { name: 'recorded', description: 'Calls of a plugin', schema: Recorded },
   ],
@@ -293,6 +314,18 @@ export const DatapathdInterface = defineInterface({
         'Writes the attached SRs to the file of storage.stateDb, from which xapi-storage-script reads them, so that a host can go back to it. The next start takes over from that daemon again: what is known of disks is then forgotten.',
       params: Params,
       result: { name: 'exported', description: 'What was written', schema: Exported },
+    },
+    log_levels: {
+      aliases: [],
+      description: "Lists the levels of the daemon's log, by part of the daemon.",
+      params: Params,
+      result: listed('levels', 'As they are now', LevelReport),
+    },
+    set_log_level: {
+      aliases: [],
+      description: "Changes the level of a part of the daemon's log, or of all, for a while. It is logged.",
+      params: LogChange,
+      result: listed('levels', 'As they are from now on', LevelReport),
     },
     record: {
       aliases: [],

@@ -27,6 +27,7 @@ export interface DurableSwitchOptions {
   readonly failureAnswer: FailureAnswer;
   readonly policy: NonNullable<HostOptions['policy']>;
   readonly meter: SwitchMeter;
+  readonly observer?: HostOptions['observer'];
 }
 
 export interface DurableSwitch {
@@ -50,7 +51,7 @@ export interface DurableSwitch {
  * A switch with what its journal holds. Throws a `JournalError` when that can't be read, or the file system's error.
  */
 export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch {
-  const { limits, journal, now, shutdown, failureAnswer, policy, meter } = options;
+  const { limits, journal, now, shutdown, failureAnswer, policy, meter, observer } = options;
   const broker = new Broker(limits, now(), { failureAnswer, meter });
   const kept =
     journal === undefined
@@ -67,7 +68,7 @@ export function openDurableSwitch(options: DurableSwitchOptions): DurableSwitch 
   const commit: HostOptions['commit'] =
     kept === undefined ? keepInMemory : (operations, settle) => kept.commit(operations, settle);
   return {
-    host: new SwitchHost({ broker, now, commit, shutdown, policy: counted(policy, meter) }),
+    host: new SwitchHost({ broker, now, commit, shutdown, policy: counted(policy, meter), observer }),
     heldBytes: () => broker.heldBytes,
     unattended: () => unattendedQueues(broker.observed),
     measures: () => measuresOf(broker),

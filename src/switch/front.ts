@@ -1,11 +1,11 @@
-import type { Conversation, Peer } from '../wire/conversation.ts';
+import type { Conversation, Peer, PeerIdentity } from '../wire/conversation.ts';
 import { detectProtocol, type Protocol } from '../wire/detect.ts';
 import { chooseByFirstByte, refusing, whyUnspoken } from '../wire/first-byte.ts';
 import { httpResponse } from '../wire/http-response.ts';
-import { NO_PAGES, type Pages } from '../wire/pages.ts';
+import { NO_PAGES, type Page, type Pages } from '../wire/pages.ts';
 import { NO_SITE, type Site } from '../wire/site.ts';
 import type { SwitchClient, SwitchHost } from './host.ts';
-import { type HttpLimits, httpConversation } from './http.ts';
+import { type HttpLimits, type HttpSides, httpConversation } from './http.ts';
 import type { Refusal } from './http-codec.ts';
 import type { Guard } from './policy.ts';
 import { PushConversation, type PushLimits } from './push.ts';
@@ -17,25 +17,36 @@ export interface SwitchFrontLimits extends HttpLimits, PushLimits {
   readonly slowReaderTimeout: number;
 }
 
+/** What is answered over HTTP and is none of the protocol's. */
+export interface Beside {
+  readonly pages?: Pages;
+  readonly operations?: Operations;
+  readonly site?: Site;
+}
+
 /**
  * Serves the switch on its socket: gives what starts the conversation of each new connection, in HTTP or in MessagePack,
  * as its first byte says. `refused` is told of every request that is not carried out, with the reason as the client was
- * told it. What is `beside` is read over HTTP without a login, by whoever may look at the state of the switch.
+ * told it. What is `beside` is read over HTTP without a login by whoever may look at the state of the switch; operations are
+ * posted by whoever may configure.
  */
 export function createSwitchFront(
   host: SwitchHost,
   limits: SwitchFrontLimits,
   refused: (reason: string) => void,
-  beside: { readonly pages?: Pages; readonly site?: Site } = {},
+  beside: Beside = {},
 ): (peer: Peer) => Conversation {
-  const { pages = NO_PAGES, site = NO_SITE } = beside;
+  const { pages = NO_PAGES, operations = NO_OPERATIONS, site = NO_SITE } = beside;
   const choose = (firstByte: number, peer: Peer): Conversation => {
     const protocol = detectProtocol(firstByte);
     const guard = host.guard(peer.identity);
     if (guard === undefined) return refusing('forbidden', () => forbidden(protocol, peer, refused));
     const client = (): SwitchClient => host.connect(guard);
     if (isHttp(firstByte)) {
-      const sides = { pageAt: guarded(pages, guard), siteAt: guarded(site, guard) };
+      const sides = {
+        pageFor: guardedPages(pages, operations, guard, peer.identity),
+        siteAt: guarded(site, guard),
+      };
       return httpConversation({ client: client(), peer, ...sides }, limits, refused);
     }
     if (protocol === 'messagepack') return new PushConversation(client(), peer, limits, refused);
@@ -48,14 +59,46 @@ export function createSwitchFront(
   return (peer) => chooseByFirstByte((firstByte) => choose(firstByte, peer), limits.slowReaderTimeout);
 }
 
-/** They tell of all queues, as the diagnostics do. */
+/** Gives what changes how the daemon works when a body is posted to a target; nothing: there is no such target. */
+export type Operations = (
+  target: string,
+) => ((body: Buffer, peer: PeerIdentity | undefined) => Page) | undefined;
+
+const NO_OPERATIONS: Operations = () => undefined;
+
+/** The pages tell of all queues, as the diagnostics do. */
 const guarded =
   <Asked, Page>(pageAt: (asked: Asked) => Page | undefined, guard: Guard) =>
   (asked: Asked): Page | Refusal | undefined => {
     const page = pageAt(asked);
-    const reason = page === undefined ? undefined : guard({ type: 'diagnostics' });
-    return reason === undefined ? page : { type: 'refused', status: 403, reason };
+    return page && (refusal(guard, 'diagnostics') ?? page);
   };
+
+const guardedPages = (
+  pages: Pages,
+  operations: Operations,
+  guard: Guard,
+  peer: PeerIdentity | undefined,
+): HttpSides['pageFor'] => {
+  const pageAt = guarded(pages, guard);
+  return ({ method, target, body }) => {
+    switch (method) {
+      case 'GET':
+        return pageAt(target);
+      case 'POST': {
+        const operation = operations(target);
+        return operation && (refusal(guard, 'configure') ?? operation(body, peer));
+      }
+      default:
+        return undefined;
+    }
+  };
+};
+
+function refusal(guard: Guard, type: 'diagnostics' | 'configure'): Refusal | undefined {
+  const reason = guard({ type });
+  return reason === undefined ? undefined : { type: 'refused', status: 403, reason };
+}
 
 /** In HTTP, unless MessagePack is spoken: a person can read it with any client. */
 function forbidden(

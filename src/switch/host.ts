@@ -15,6 +15,14 @@ export interface HostOptions {
   readonly shutdown: () => void;
   /** What a peer may do; `undefined`: not even connect. Absent: everybody may do all. */
   readonly policy?: (peer: PeerIdentity | undefined) => Guard | undefined;
+  readonly observer?: RequestObserver | undefined;
+}
+
+/** Told of each request that was answered, for the log. */
+export interface RequestObserver {
+  /** Whether that is wanted now: a request costs nothing more when it is not. */
+  wanted(): boolean;
+  answered(request: In, out: Out, ms: number): void;
 }
 
 const MAY_DO_ALL: Guard = () => undefined;
@@ -71,7 +79,7 @@ export class SwitchHost {
 
   /** A client that may do what its guard allows. */
   connect(guard: Guard = MAY_DO_ALL): SwitchClient {
-    const { broker, now } = this.#options;
+    const { broker, now, observer } = this.#options;
     const connection = broker.connect();
     let hurried = false;
     let endWait: (() => void) | undefined;
@@ -83,16 +91,18 @@ export class SwitchHost {
       hurried = true;
       endWait?.();
     };
+    const perform = (request: In): Out | Promise<Out> => {
+      const forbidden = guard(request);
+      if (forbidden !== undefined) return { type: 'refused', status: 403, reason: forbidden };
+      const outcome = this.#perform(connection, request, setEnd);
+      if (request.type === 'shutdown' && !(outcome instanceof Promise) && outcome.type === 'done') {
+        this.#options.shutdown();
+      }
+      return outcome;
+    };
     return {
-      perform: (request) => {
-        const forbidden = guard(request);
-        if (forbidden !== undefined) return { type: 'refused', status: 403, reason: forbidden };
-        const outcome = this.#perform(connection, request, setEnd);
-        if (request.type === 'shutdown' && !(outcome instanceof Promise) && outcome.type === 'done') {
-          this.#options.shutdown();
-        }
-        return outcome;
-      },
+      perform: (request) =>
+        observer?.wanted() === true ? this.#observed(observer, request, perform) : perform(request),
       listen: (queue, wake) => {
         const end = broker.listen(connection, queue, wake);
         this.#hear([queue]);
@@ -107,6 +117,21 @@ export class SwitchHost {
         this.#expire();
       },
     };
+  }
+
+  #observed(
+    observer: RequestObserver,
+    request: In,
+    perform: (request: In) => Out | Promise<Out>,
+  ): Out | Promise<Out> {
+    const { now } = this.#options;
+    const begun = now();
+    const tell = (out: Out): Out => {
+      observer.answered(request, out, now() - begun);
+      return out;
+    };
+    const outcome = perform(request);
+    return outcome instanceof Promise ? outcome.then(tell) : tell(outcome);
   }
 
   #perform(

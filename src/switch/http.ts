@@ -21,16 +21,16 @@ export interface HttpLimits {
 export interface HttpSides {
   readonly client: SwitchClient;
   readonly peer: Peer;
-  readonly pageAt: (target: string) => Page | Refusal | undefined;
+  readonly pageFor: (request: HttpRequest) => Page | Refusal | undefined;
   readonly siteAt: (request: SiteRequest) => SiteAnswer | Refusal | undefined;
 }
 
 /**
- * The switch over HTTP, for one connection. `refused` is told of every request that is not carried out; `pageAt` and
- * `siteAt` give what is none of the protocol's.
+ * The switch over HTTP, for one connection. `refused` is told of every request that is not carried out; `pageFor` and
+ * `siteAt` answer what is none of the protocol's.
  */
 export function httpConversation(
-  { client, peer, pageAt, siteAt }: HttpSides,
+  { client, peer, pageFor, siteAt }: HttpSides,
   limits: HttpLimits,
   refused: (reason: string) => void,
 ): Conversation {
@@ -74,7 +74,7 @@ export function httpConversation(
     }),
     answer: (message) => {
       if (message.type === 'continue') return reply(HTTP_CONTINUE);
-      const page = message.method === 'GET' ? pageAt(message.target) : undefined;
+      const page = pageFor(message);
       if (page !== undefined) return show(message, page);
       const web = message.method === 'GET' ? siteAt(message) : undefined;
       if (web !== undefined) return serve(message, web);

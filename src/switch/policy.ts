@@ -2,8 +2,8 @@ import { matchesGlob } from '../glob.ts';
 import type { PeerIdentity } from '../wire/conversation.ts';
 import type { In } from './protocol.ts';
 
-/** What a peer may be allowed to do; all but the last two belong to a queue. */
-export type Action = 'send' | 'receive' | 'create' | 'destroy' | 'observe' | 'shutdown';
+/** What a peer may be allowed to do; all but the last three belong to a queue. */
+export type Action = 'send' | 'receive' | 'create' | 'destroy' | 'observe' | 'configure' | 'shutdown';
 
 /** Allows actions on the queues that a pattern names to the peers of a uid, of a group, or of both. */
 export interface PolicyRule {
@@ -14,8 +14,11 @@ export interface PolicyRule {
   readonly allow: readonly Action[];
 }
 
+/** What is guarded: requests of the protocol, and changing how the daemon works. */
+export type Guarded = In | { readonly type: 'configure' };
+
 /** Says why a request is not allowed; `undefined`: it is. */
-export type Guard = (request: In) => string | undefined;
+export type Guard = (request: Guarded) => string | undefined;
 
 const ROOT = 0;
 
@@ -52,7 +55,7 @@ function guardOf(peer: PeerIdentity, rules: readonly PolicyRule[]): Guard {
 /** What tells about all queues needs a rule that is for all: no name of a queue is this. */
 const ALL = '*';
 
-function needs(request: In): readonly (readonly [Action, string])[] {
+function needs(request: Guarded): readonly (readonly [Action, string])[] {
   switch (request.type) {
     case 'login':
       return [];
@@ -71,6 +74,8 @@ function needs(request: In): readonly (readonly [Action, string])[] {
     case 'diagnostics':
     case 'trace':
       return [['observe', ALL]];
+    case 'configure':
+      return [['configure', ALL]];
     case 'shutdown':
       return [['shutdown', ALL]];
   }

@@ -1,6 +1,6 @@
 /** A page that is read with any HTTP client, by path: about the daemon, not of the protocol of the socket that it is asked on. */
 export interface Page {
-  readonly status: 200 | 503;
+  readonly status: 200 | 400 | 503;
   readonly contentType: string;
   readonly body: string;
 }

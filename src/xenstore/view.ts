@@ -197,6 +197,7 @@ export class SrView {
     // Events that come before the first reads are covered by these.
     const onEvent: EventListener = (path, token) => {
       this.#events += 1;
+      this.#options.logger.debug({ path }, 'xenstore tells of a change');
       follower?.event(path, token).catch((error: Error) => {
         // What could not be read leaves the tables in doubt: begin anew, unless the connection's end is the reason.
         this.#lastTrouble = error.message;

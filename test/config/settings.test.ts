@@ -133,6 +133,8 @@ function valuesOf(setting: Setting): fc.Arbitrary<string> {
       return fc.boolean().map(String);
     case 'choice':
       return fc.constantFrom(...setting.choices);
+    case 'levels':
+      return fc.constantFrom('', 'xenstore=debug', 'switch=warn, plugins=silent');
     case 'domains':
       return fc
         .array(fc.oneof(fc.uuid(), fc.integer({ min: 0, max: 32_751 }).map(String)))

@@ -73,7 +73,7 @@ export const WRONG: Readonly<Record<string, readonly [value: string, expected: s
   'switch.maxDeadLetters': ['0', COUNT],
   'switch.policy': [
     '[{"uid":["root"],"allow":["send"]}]',
-    'tables with uid or gid, whole numbers or names; queue, a pattern; and allow, a list of send, receive, create, destroy, observe, shutdown; or such a list as JSON',
+    'tables with uid or gid, whole numbers or names; queue, a pattern; and allow, a list of send, receive, create, destroy, observe, configure, shutdown; or such a list as JSON',
   ],
   'switch.allowShutdown': ['maybe', 'true or false'],
   'switch.traceEntries': ['0', COUNT],
@@ -105,6 +105,10 @@ export const WRONG: Readonly<Record<string, readonly [value: string, expected: s
   'xenstore.maxBackends': ['many', COUNT],
   'xenstore.maxBackendBytes': ['8kib', SIZE],
   'log.level': ['loud', 'one of trace, debug, info, warn, error, fatal, silent'],
+  'log.levels': [
+    'store=debug',
+    'a table, or one text such as xenstore=debug,plugins=warn, of levels (trace, debug, info, warn, error, fatal, silent) by subsystem (daemon, switch, sockets, rpc, storage, plugins, xenstore, journal, monitoring)',
+  ],
   'log.format': ['xml', 'one of auto, json, pretty'],
   'log.maxRepeats': ['ten', COUNT],
   'log.repeatInterval': ['10sec', DURATION_OR_0],

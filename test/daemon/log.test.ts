@@ -13,7 +13,7 @@ async function callOnSwitch(t: TestContext, daemon: DaemonProcess, text: string)
 }
 
 test('every request has one debug line with method, queue, dbg, ms and outcome', async (t) => {
-  const daemon = await startDaemonProcess(t, { flags: ['--log.level=debug'] });
+  const daemon = await startDaemonProcess(t, { flags: ['--log.levels=rpc=debug'] });
   await exchange(t, daemon.socket, call('Plugin.ls', 'one') + call('Plugin.foo', 'two'));
   await callOnSwitch(t, daemon, call('Plugin.Query', 'three'));
   await daemon.logged(({ dbg }) => dbg === 'three');

@@ -43,8 +43,9 @@ const TOP_LEVEL: Readonly<Record<string, readonly string[]>> = {
   'redact.ts': [],
   'glob.ts': [],
   'posix.ts': [],
+  'log-levels.ts': ['config.ts', 'log.ts'],
   'reporter.ts': ['log.ts', 'log-limit.ts'],
-  'sockets.ts': ['config.ts', 'posix.ts', 'reporter.ts', 'socket'],
+  'sockets.ts': ['config.ts', 'log.ts', 'posix.ts', 'reporter.ts', 'socket', 'wire'],
   // Words about everything: types of all rooms.
   'diagnostics.ts': [
     'config.ts',

@@ -83,7 +83,7 @@ export const SWITCH = {
     default: 1000,
   },
   policy: {
-    doc: "Who but root and the daemon's own user may do what on the switch. Tables [[switch.policy]] with uid or gid, or both, by number or by name (the kernel tells who the peer is, and gid is any of its groups); queue, in which * stands for any characters, by default all; and allow, a list of send, receive, create, destroy, observe, shutdown. Who has no rule may not connect.",
+    doc: "Who but root and the daemon's own user may do what on the switch. Tables [[switch.policy]] with uid or gid, or both, by number or by name (the kernel tells who the peer is, and gid is any of its groups); queue, in which * stands for any characters, by default all; and allow, a list of send, receive, create, destroy, observe, configure, shutdown. Who has no rule may not connect.",
     format: 'policy-rules',
     default: [],
   },
