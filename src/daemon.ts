@@ -167,6 +167,7 @@ class House {
     if (stateDirectory !== '') {
       this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
     }
+    await this.#telemetry.traces.open();
     if (config.storage.enabled) {
       const logger = levels.logger('xenstore');
       this.xenstore = await openXenstore({ config, sockets: this.#sockets, logger });
@@ -215,8 +216,9 @@ class House {
     const host = this.#switch?.host;
     const { pages } = this;
     const { refusals } = this.#telemetry;
+    const { timelines } = this.#telemetry.traces;
     const queues = new Queues({
-      ...{ config, host, now, pages, refusals },
+      ...{ config, host, now, pages, refusals, timelines },
       sockets: this.#sockets,
       rpc: this.#reporter('rpc'),
       joined: this.#reporter('switch'),
@@ -232,7 +234,7 @@ class House {
     this.#measurements = createMeasurements({ config, host, logger: levels.logger('storage'), now });
     this.#publisher = startSrPublisher({ ...where, timeout: requestTimeout });
     this.#storage = await openStorage({
-      ...{ config, version, levels, now, logger: levels.logger('storage') },
+      ...{ config, version, levels, timelines, now, logger: levels.logger('storage') },
       observer: this.#observer(),
       journal: this.#journal('storage'),
       scriptsDirectory: stateDirectory === '' ? undefined : join(stateDirectory, 'scripts'),

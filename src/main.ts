@@ -8,6 +8,7 @@ import { JournalError } from './journal/replay.ts';
 import { createLog, type Logger, type LogOptions } from './log.ts';
 import { createLogLevels } from './log-levels.ts';
 import { openDatagramSender } from './posix.ts';
+import { redactText } from './redact.ts';
 import { isJournalStream, JOURNAL_SOCKET, sendToJournal } from './service/journal.ts';
 import { NotifyError, openServiceManager, type ServiceManager } from './service/notify.ts';
 import { SocketError } from './socket/listen.ts';
@@ -161,7 +162,7 @@ function onReload(): { start(reload: () => void): void } {
 }
 
 function end(message: string, code: number): never {
-  console.error(`datapathd: ${message}`);
+  console.error(`datapathd: ${redactText(message)}`);
   process.exit(code);
 }
 

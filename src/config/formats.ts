@@ -113,6 +113,22 @@ export function parseLoopback(raw: unknown): Parsed<string> {
 
 const LAST_PORT = 0xffff;
 
+/** A URL of HTTP, or `unix:` with the path of a socket; or nothing. What is secret has no place in it: it is shown. */
+export function parseEndpoint(raw: unknown): Parsed<string> {
+  if (raw === '') return value('');
+  return typeof raw === 'string' && (/^unix:\/[^\0]+$/.test(raw) || isPlainUrl(raw))
+    ? value(raw)
+    : expected(
+        'http://host:port, https://host:port or unix:/path/of/socket, without a user, a query or a fragment, or nothing',
+      );
+}
+
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:\/\//.test(text)) return false;
+  return url.username === '' && url.password === '' && !/[?#@\s]/.test(text);
+}
+
 /** The name of a queue that we serve is the name of a file too. */
 export function parseQueueName(raw: unknown): Parsed<string> {
   return typeof raw === 'string' && /^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/.test(raw)

@@ -6,6 +6,7 @@ import {
   parseDomains,
   parseDuration,
   parseDurationRules,
+  parseEndpoint,
   parseFlag,
   parseListenerRules,
   parseLoopback,
@@ -84,6 +85,8 @@ export function parseSetting(setting: Setting, raw: unknown): Parsed<SettingValu
       return parseStorePath(raw);
     case 'loopback-or-none':
       return parseLoopback(raw);
+    case 'endpoint-or-none':
+      return parseEndpoint(raw);
     case 'path':
       return parsePath(raw);
     case 'text':

@@ -184,6 +184,7 @@ const KINDS = {
   count: 'whole number from 1',
   mode: 'octal digits',
   'loopback-or-none': 'address and port, or none',
+  'endpoint-or-none': 'URL or Unix socket, or none',
   flag: '`true`, `false`',
   domains: 'list of domids and VM uuids',
   variables: 'list of variables',

@@ -3,6 +3,7 @@ import { DATAPATH } from './sections/datapath.ts';
 import { HEALTH, METRICS } from './sections/metrics.ts';
 import { PLUGINS } from './sections/plugins.ts';
 import { SWITCH } from './sections/switch.ts';
+import { TRACES } from './sections/traces.ts';
 import {
   type DatapathRuleSetting,
   type DomainSocket,
@@ -227,6 +228,7 @@ export const SCHEMA = {
   metrics: METRICS,
   health: HEALTH,
   admin: ADMIN,
+  traces: TRACES,
   shutdown: {
     timeout: {
       doc: 'How long a stop waits for what is under way.',

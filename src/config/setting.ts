@@ -13,7 +13,7 @@ export type Setting = {
       readonly default: string;
     }
   /** A port of this host's own loopback, or none. */
-  | { readonly format: 'loopback-or-none'; readonly default: string }
+  | { readonly format: 'loopback-or-none' | 'endpoint-or-none'; readonly default: string }
   | { readonly format: 'count'; readonly default: number }
   | { readonly format: 'flag'; readonly default: boolean }
   | { readonly format: 'domains' | 'variables'; readonly default: readonly string[] }

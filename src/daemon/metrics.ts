@@ -12,6 +12,7 @@ import type { JoinReport } from '../switch/join.ts';
 import type { Measures } from '../switch/report.ts';
 import type { ViewReport } from '../xenstore/view.ts';
 import type { StorageReport } from './storage-report.ts';
+import type { Traces } from './traces.ts';
 
 /** What runs, as it is now; `undefined`: there is none. */
 export interface Running {
@@ -33,6 +34,7 @@ export interface Meters {
   readonly journals: ReadonlyMap<string, JournalMeter>;
   readonly sockets: BoundedLabel;
   readonly refusals: RefusalMeter;
+  readonly traces: Pick<Traces, 'counts' | 'waiting'>;
 }
 
 export interface Collected {
@@ -50,6 +52,7 @@ export function metricsText(collected: Collected): string {
   const { running, meters, now } = collected;
   const to = new Exposition();
   addProcess(to, collected);
+  addTraces(to, meters.traces);
   if (running.switch !== undefined) addSwitch(to, running.switch, meters.queues, now);
   addServices(to, running, meters.sockets);
   addSockets(to, running.sockets, meters.sockets);
@@ -75,6 +78,13 @@ function addProcess(to: Exposition, { version, running, delay, healthy }: Collec
   for (const statistic of ['median', 'p99', 'max'] as const) {
     to.add('datapathd_event_loop_delay_seconds', delay[statistic] / 1000, statistic);
   }
+}
+
+function addTraces(to: Exposition, { counts, waiting }: Meters['traces']): void {
+  if (waiting === undefined) return;
+  for (const [outcome, spans] of Object.entries(counts))
+    to.add('datapathd_trace_spans_total', spans, outcome);
+  to.add('datapathd_trace_spans_waiting', waiting);
 }
 
 function addSwitch(

@@ -10,7 +10,9 @@ import type { Sockets } from '../sockets.ts';
 import { USUAL_TIMEOUTS } from '../switch/foreign-session.ts';
 import type { SwitchHost } from '../switch/host.ts';
 import { type JoinedQueue, joinSwitch } from '../switch/join.ts';
-import { type QueueService, type QueueServiceOptions, serveQueue } from '../switch/service.ts';
+import { type QueueService, type QueueServiceOptions, serveQueue, type Taken } from '../switch/service.ts';
+import type { Timelines } from '../timeline/timelines.ts';
+import type { Arrival } from '../wire/arrival.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from '../wire/json.ts';
 import type { Pages } from '../wire/pages.ts';
 import { refusedOn } from './refused.ts';
@@ -31,6 +33,7 @@ export interface QueuesOptions {
   /** The switch, when it is in this process. */
   readonly host: SwitchHost | undefined;
   readonly now: () => number;
+  readonly timelines: Timelines;
   /** Counts what could not be read. */
   readonly refusals: RefusalMeter;
   /** What is read over HTTP beside. */
@@ -113,14 +116,23 @@ export class Queues {
     const { rpc, refusals } = this.#options;
     const refused = refusedOn(rpc, refusals, queue);
     const answers = jsonAnswers(service, limits, keeping(writeJson));
-    const answer = (payload: Buffer): string | Promise<string> => {
+    const { timelines, now } = this.#options;
+    const arrivals = new WeakMap<Taken, Arrival>();
+    const answer = (payload: Buffer, message: Taken): string | Promise<string> => {
+      const { id, time: accepted } = message;
+      const arrival = { message: `${id.queue}.${id.id}`, accepted, fetched: now() };
       const value = parseJsonBytes(payload, limits);
-      if (!(value instanceof JsonFailure)) return answers(value);
+      arrivals.set(message, arrival);
+      if (!(value instanceof JsonFailure)) return answers(value, arrival);
       refused('switch', value.reason);
       return unreadable(value.reason);
     };
+    const replied = (message: Taken): void => {
+      const arrival = arrivals.get(message);
+      if (arrival !== undefined) timelines.replied(arrival);
+    };
     const token = `datapathd:${process.pid}`;
-    return { queue, token, answer, refusal: unreadable, maxConcurrent: MAX_CONCURRENT };
+    return { queue, token, answer, replied, refusal: unreadable, maxConcurrent: MAX_CONCURRENT };
   }
 
   #limits(): RpcLimits {

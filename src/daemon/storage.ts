@@ -29,6 +29,7 @@ import type { Selected } from '../storage/selector.ts';
 import { datapathService, volumeService } from '../storage/services.ts';
 import { handBack } from '../storage/takeover.ts';
 import { onSr, VOLUME_SCRIPTS, type VolumeQueue } from '../storage/volume-queue/queue.ts';
+import type { Timelines } from '../timeline/timelines.ts';
 import type { DiskSides } from '../xenstore/disk-sides.ts';
 import type { SrPublisher } from '../xenstore/publisher.ts';
 import type { SrView } from '../xenstore/view.ts';
@@ -36,6 +37,7 @@ import { latest } from './latest.ts';
 import type { Served } from './queues.ts';
 import { logChoice, sayHalfDone, tolerant } from './storage-log.ts';
 import { reportStorage, type StorageReport } from './storage-report.ts';
+import { followDomains, followScripts, noteChoice } from './storage-timelines.ts';
 import { publishable, takeOverSrs } from './taken-over.ts';
 import { listForXapi } from './xapi-directory.ts';
 
@@ -44,6 +46,7 @@ export interface StorageOptions {
   readonly version: string;
   readonly logger: Logger;
   readonly levels: LogLevels;
+  readonly timelines: Timelines;
   readonly observer: ServiceObserver;
   /** A clock, in ms since the epoch. */
   readonly now: () => number;
@@ -103,7 +106,7 @@ export class Storage {
   #stopping = false;
 
   constructor(options: StorageOptions, durable: DurableStorage, running: RunningScripts | undefined) {
-    const { config, logger, levels, now, view, publisher, measurements, askDomain } = options;
+    const { config, logger, levels, timelines, now, view, publisher, measurements, askDomain } = options;
     const { state, commit } = durable;
     this.#options = options;
     this.#durable = durable;
@@ -115,10 +118,10 @@ export class Storage {
       running,
       log: levels.logger('plugins'),
       now,
-      ran: (run) => {
+      began: followScripts(timelines, (run) => {
         recordings.note(run);
         options.ran(run);
-      },
+      }),
     });
     const datapath = (scheme: string): Plugin | undefined => this.#registry.get('datapath', scheme);
     const plugins = {
@@ -127,15 +130,19 @@ export class Storage {
         return query && new Set(query.features);
       },
     };
-    const driver = createDriver(datapath, askDomain);
+    const driver = createDriver(datapath, followDomains(timelines, askDomain, now));
     const rules = latest(() => config.datapath.rules, compileRules);
     const directions: ReturnType<typeof compileRules> = (subject) => rules()(subject);
     const datapaths = new Datapaths({ state, commit, driver });
-    const chosen = (use: VdiUse, selected: Selected): void => logChoice(logger, use, selected);
+    const chosen = (use: VdiUse, selected: Selected): void => {
+      logChoice(logger, use, selected);
+      noteChoice(timelines, selected, now());
+    };
     this.#disks = new Disks({ state, commit, datapaths, driver, view, plugins, directions, chosen });
     const waited = (sr: string, ms: number): void => {
       this.#waits.calls += 1;
       this.#waits.ms += ms;
+      timelines.note({ what: 'disk', begun: now() - ms, ended: now() });
       logger.debug({ sr, waited: ms }, 'a call waited for those before it on the same disk');
     };
     this.#srs = new AttachedSrs({ state, commit, publisher: tolerant(publisher, logger), measurements });

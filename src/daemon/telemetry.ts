@@ -14,6 +14,7 @@ import type { ScriptRun } from '../storage/plugins/plugin.ts';
 import type { Page } from '../wire/pages.ts';
 import { healthReasons } from './health.ts';
 import { metricsText, type Running } from './metrics.ts';
+import { Traces } from './traces.ts';
 
 export interface TelemetryOptions {
   readonly config: Config;
@@ -29,6 +30,7 @@ export interface TelemetryOptions {
 export class Telemetry {
   readonly queues: QueueMeter;
   readonly refusals: RefusalMeter;
+  readonly traces: Traces;
   readonly #options: TelemetryOptions;
   readonly plugins: PluginMeter;
   readonly #sockets: BoundedLabel;
@@ -44,6 +46,7 @@ export class Telemetry {
     this.plugins = new PluginMeter(maxQueues);
     this.#sockets = new BoundedLabel(maxQueues);
     this.refusals = new RefusalMeter(this.#sockets);
+    this.traces = new Traces(options);
   }
 
   /** Tells beside the sockets of the daemon, too, where the settings say so. Rejects when it can't listen there. */
@@ -97,6 +100,7 @@ export class Telemetry {
     this.#loop.stop();
     this.#server?.stop();
     await this.#textfile?.stop();
+    await this.traces.stop();
   }
 
   /** Why all is not well. */
@@ -116,6 +120,7 @@ export class Telemetry {
         plugins: this.plugins,
         journals: this.#journals,
         sockets: this.#sockets,
+        traces: this.traces,
         refusals: this.refusals,
       },
       delay: this.#loop.delay(),

@@ -1,3 +1,4 @@
+import type { Arrival } from '../wire/arrival.ts';
 import { writeMeasuredJson } from '../wire/json.ts';
 import { measured, NO_TEXT, type Utf8Text } from '../wire/utf8-text.ts';
 import type { Value } from '../wire/value.ts';
@@ -21,17 +22,17 @@ export type Refused = (protocol: string, reason: string) => void;
  * Answers one JSON-RPC message, a request or a batch, with the text of its answer, without a line break at the end.
  * Empty: nothing is to be answered. Never rejects.
  */
-export type AnswerText = (value: Value) => Utf8Text | Promise<Utf8Text>;
+export type AnswerText = (value: Value, arrival?: Arrival) => Utf8Text | Promise<Utf8Text>;
 
 /** `writeResult` gives the JSON of a result. */
 export function jsonAnswers(
   service: Service,
   limits: RpcLimits,
   writeResult: (value: Value) => string,
-): (value: Value) => string | Promise<string> {
+): (value: Value, arrival?: Arrival) => string | Promise<string> {
   const answer = measuredAnswers(service, limits, (value) => measured(writeResult(value)));
-  return (value) => {
-    const written = answer(value);
+  return (value, arrival) => {
+    const written = answer(value, arrival);
     return written instanceof Promise ? written.then(({ text }) => text) : written.text;
   };
 }
@@ -48,17 +49,17 @@ export function measuredAnswers(
     return writeAnswer(version, id, tooLarge(limits.maxAnswerBytes), writeResult);
   };
 
-  const single = (request: Request): Utf8Text | Promise<Utf8Text> => {
+  const single = (request: Request, arrival: Arrival | undefined): Utf8Text | Promise<Utf8Text> => {
     switch (request.type) {
       case 'invalid':
         return writeAnswer(request.version, request.id, request.answer, writeResult);
       case 'notification': {
-        const answer = service.call(request.call);
+        const answer = service.call(request.call, arrival);
         return answer instanceof Promise ? answer.then(() => NO_TEXT) : NO_TEXT;
       }
       case 'call': {
         const { version, id } = request;
-        const answer = service.call(request.call);
+        const answer = service.call(request.call, arrival);
         return answer instanceof Promise
           ? answer.then((settled) => write(version, id, settled))
           : write(version, id, answer);
@@ -66,12 +67,12 @@ export function measuredAnswers(
     }
   };
 
-  const batch = async (requests: readonly Request[]): Promise<Utf8Text> => {
+  const batch = async (requests: readonly Request[], arrival: Arrival | undefined): Promise<Utf8Text> => {
     const texts: string[] = [];
     let bytes = 0;
     for (const request of requests) {
       // One after the other, so that what a batch may hold in memory at once has a bound.
-      const answer = bytes > limits.maxAnswerBytes ? refuse(request, limits) : await single(request);
+      const answer = bytes > limits.maxAnswerBytes ? refuse(request, limits) : await single(request, arrival);
       if (answer.bytes === 0) continue;
       bytes += answer.bytes;
       texts.push(answer.text);
@@ -81,9 +82,9 @@ export function measuredAnswers(
     return { text: `[${texts.join(',')}]`, bytes: bytes + texts.length + 1 };
   };
 
-  return (value) => {
+  return (value, arrival) => {
     const message: Message = readMessage(value, limits.maxBatchCalls);
-    return message.type === 'single' ? single(message.request) : batch(message.requests);
+    return message.type === 'single' ? single(message.request, arrival) : batch(message.requests, arrival);
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Static, TObject, TSchema } from 'typebox';
+import type { Arrival } from '../wire/arrival.ts';
 
 /**
  * One method of an interface: everything that is known of it apart from what it does. Validation, error texts,
@@ -45,6 +46,8 @@ export interface InterfaceDefinition<
 export interface CallContext {
   /** The queue that was called. */
   readonly queue: string;
+  /** Absent: it came over the socket of the queue. */
+  readonly arrival?: Arrival;
 }
 
 /** The functions behind an interface: one for each method, typed by its definition. */

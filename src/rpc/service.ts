@@ -1,4 +1,5 @@
 import type { Static, TObject } from 'typebox';
+import type { Arrival } from '../wire/arrival.ts';
 import { isStruct, type Struct, type Value } from '../wire/value.ts';
 import { type Answer, type Call, internalError, result, unimplemented } from './call.ts';
 import { DeclaredError, declaredAnswer } from './declared-error.ts';
@@ -18,11 +19,11 @@ export interface Method {
   call(params: Struct, context: CallContext): Answer | Promise<Answer>;
 }
 
-/** What serves a queue: a call goes in, its answer comes out. Never throws, never rejects. */
+/** What serves a queue: a call goes in, with how it came through a switch, its answer comes out. Never throws, never rejects. */
 export interface Service {
   readonly queue: string;
   readonly counters: ServiceCounters;
-  call(call: Call): Answer | Promise<Answer>;
+  call(call: Call, arrival?: Arrival): Answer | Promise<Answer>;
 }
 
 export interface ServiceCounters {
@@ -109,10 +110,10 @@ export function createService(
   now: () => number,
 ): Service {
   const byName = new Map(methods.map((method) => [method.name, method]));
-  const context: CallContext = { queue };
+  const overSocket: CallContext = { queue };
   const counters: ServiceCounters = { calls: 0, errors: 0 };
 
-  const run = ({ method: name, params }: Call): Answer | Promise<Answer> => {
+  const run = ({ method: name, params }: Call, context: CallContext): Answer | Promise<Answer> => {
     const method = byName.get(name);
     if (method === undefined) return unimplemented(name);
     const named = namedParams(params);
@@ -130,9 +131,9 @@ export function createService(
   return {
     queue,
     counters,
-    call: (call) => {
+    call: (call, arrival) => {
       const begun = observer.wanted() ? now() : undefined;
-      const answer = run(call);
+      const answer = run(call, arrival === undefined ? overSocket : { queue, arrival });
       return answer instanceof Promise
         ? answer.then((settled) => settle(call, begun, settled))
         : settle(call, begun, answer);

@@ -44,6 +44,16 @@ export const METRICS = {
     labels: [],
     help: 'What the switch holds, payloads and what is kept beside them, roughly.',
   },
+  datapathd_trace_spans_total: {
+    type: 'counter',
+    labels: ['outcome'],
+    help: 'Spans of traces that the collector took (sent), or that were lost because it did not (dropped). None without traces.endpoint.',
+  },
+  datapathd_trace_spans_waiting: {
+    type: 'gauge',
+    labels: [],
+    help: 'Spans that the collector has not taken yet: traces.maxSpans. None without traces.endpoint.',
+  },
   datapathd_switch_refusals_total: {
     type: 'counter',
     labels: ['limit'],

@@ -1,6 +1,6 @@
 import { prefixed } from '../rpc/interface.ts';
 import { discoverMethod } from '../rpc/openrpc.ts';
-import { createService, implement, type Service, type ServiceObserver } from '../rpc/service.ts';
+import { createService, implement, type Method, type Service, type ServiceObserver } from '../rpc/service.ts';
 import { type DatapathdParts, datapathdImplementation } from './daemon-implementation.ts';
 import { DatapathdInterface } from './daemon-interface.ts';
 import { DataInterface } from './data.ts';
@@ -32,10 +32,16 @@ import type { VolumeQueue } from './volume-queue/queue.ts';
 import { srImplementation } from './volume-queue/sr.ts';
 import { vdiImplementation } from './volume-queue/vdi.ts';
 
+/** Follows calls from their arrival to their answer: all of them, or where little is to be seen just those that somebody asks for. */
+export interface CallFollower {
+  follow(methods: readonly Method[], calls: 'all' | 'asked-for'): Method[];
+}
+
 /** What every service is made with. */
 export interface ServiceSurroundings {
   readonly version: string;
   readonly observer: ServiceObserver;
+  readonly timelines: CallFollower;
   /** A clock in ms. */
   readonly now: () => number;
 }
@@ -46,14 +52,20 @@ export function datapathService(
   plugin: PluginOptions,
   datapaths: DatapathQueue,
   datapathd: DatapathdParts,
-  { version, observer, now }: ServiceSurroundings,
+  { version, observer, timelines, now }: ServiceSurroundings,
 ): Service {
   const interfaces = [PluginInterface, DatapathInterface, DataInterface, DatapathdInterface];
   const info = { title: queue, description: 'The datapath service of a Xen host.', version };
   const methods = [
-    ...implement(PluginInterface, pluginImplementation(plugin), observer),
-    ...implement(DatapathInterface, datapathImplementation(datapaths), observer),
-    ...implement(DataInterface, dataImplementation(datapaths), observer),
+    ...timelines.follow(implement(PluginInterface, pluginImplementation(plugin), observer), 'asked-for'),
+    ...timelines.follow(
+      [
+        ...implement(DatapathInterface, datapathImplementation(datapaths), observer),
+        ...implement(DataInterface, dataImplementation(datapaths), observer),
+      ],
+      'all',
+    ),
+    // What is asked about calls is no call to be told of.
     ...implement(DatapathdInterface, datapathdImplementation(datapathd), observer),
     discoverMethod(info, interfaces),
   ];
@@ -67,7 +79,7 @@ const SMAPIV3_PREFIX = 'SMAPIv3.';
 export function volumeService(
   on: VolumeQueue,
   datapaths: { readonly driver: DatapathDriver; readonly plugins: DatapathPlugins; readonly leaked: Leaked },
-  { version, observer, now }: ServiceSurroundings,
+  { version, observer, timelines, now }: ServiceSurroundings,
 ): Service {
   const { queue, plugin } = on;
   const interfaces = [
@@ -84,7 +96,7 @@ export function volumeService(
     ...passThrough(VolumePluginInterface, plugin, observer),
     ...passThrough(SrInterface, plugin, observer, SMAPIV3_PREFIX),
     ...passThrough(VolumeInterface, plugin, observer),
-    discoverMethod(info, interfaces),
   ];
-  return createService(queue, methods, observer, now);
+  const followed = timelines.follow(methods, 'all');
+  return createService(queue, [...followed, discoverMethod(info, interfaces)], observer, now);
 }

@@ -162,10 +162,11 @@ class Joined implements JoinedQueue {
   }
 
   async #reply(session: ForeignSession, request: Delivered, replyTo: string): Promise<void> {
+    const { observer, refusal, replied } = this.#options;
     const execution = this.#execution(session, request);
     const refused = await session.respond(replyTo, request.id, await execution.answer);
+    replied?.(execution.request);
     if (refused === undefined) return;
-    const { observer, refusal } = this.#options;
     observer.refused(refused);
     // Kept in place of the answer: a switch that finds a reply too large may close the connection.
     execution.answer = Promise.resolve(refusal(refused));
@@ -183,7 +184,7 @@ class Joined implements JoinedQueue {
       return known;
     }
     // Another message with the same id: the switch began anew, and does not know that one any more.
-    const answer = Promise.resolve(this.#options.answer(request.payload));
+    const answer = Promise.resolve(this.#options.answer(request.payload, request));
     const execution = { request, answer, session };
     this.#executions.set(request.id.id, execution);
     return execution;

@@ -8,12 +8,17 @@ export interface QueueServiceOptions {
   /** The session under which the queue is served. */
   readonly token: string;
   /** Answers a request's payload with the reply's. Never rejects. */
-  readonly answer: (payload: Buffer) => string | Buffer | Promise<string | Buffer>;
+  readonly answer: (payload: Buffer, message: Taken) => string | Buffer | Promise<string | Buffer>;
+  /** The reply to a message is accepted by the switch, or will never be. Absent: nobody wants to know. */
+  readonly replied?: (message: Taken) => void;
   /** Answers a request whose answer the switch does not take, with the reason. */
   readonly refusal: (reason: string) => string;
   /** Requests that are under way at the same time; further ones wait in the queue. */
   readonly maxConcurrent: number;
 }
+
+/** A message that was taken from a queue; the time when it was accepted is not known of a switch elsewhere. */
+export type Taken = Pick<Message, 'id'> & Partial<Pick<Message, 'time'>>;
 
 export interface QueueService {
   /** Takes no more requests; settles when those under way are answered. */
@@ -72,12 +77,13 @@ async function serve(
 
 async function answerMessage(
   client: SwitchClient,
-  { id, kind, payload }: Message,
-  { answer, refusal }: QueueServiceOptions,
+  message: Message,
+  { answer, replied, refusal }: QueueServiceOptions,
   isStopping: () => boolean,
 ): Promise<void> {
+  const { id, kind, payload } = message;
   if (kind.type === 'request') {
-    const text = await answer(payload);
+    const text = await answer(payload, message);
     const response: Send = {
       type: 'send',
       queue: kind.replyTo,
@@ -85,6 +91,7 @@ async function answerMessage(
       payload: typeof text === 'string' ? Buffer.from(text) : text,
     };
     const isSent = await reply(client, response, refusal, isStopping);
+    replied?.(message);
     // Neither answered nor acked, it is there for who serves the queue next.
     if (!isSent) return;
   }

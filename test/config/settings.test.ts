@@ -176,6 +176,11 @@ function valuesOf(setting: Setting): fc.Arbitrary<string> {
           .tuple(fc.constantFrom('localhost', '127.0.0.1', '[::1]'), fc.nat(65_535))
           .map(([host, port]) => `${host}:${port}`),
       );
+    case 'endpoint-or-none':
+      return fc.oneof(
+        fc.constantFrom('', 'unix:/run/otel.sock', 'https://otel.example/v1/traces'),
+        fc.nat(65_535).map((port) => `http://127.0.0.1:${port}`),
+      );
     case 'path':
       return fc.string({ minLength: 1, unit: 'binary' }).filter((path) => !path.includes('\0'));
     case 'text':

@@ -30,6 +30,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'rpc',
     'storage',
   ],
+  // Calls are followed as the services answer them.
+  timeline: ['rpc', 'wire'],
   config: [],
   // What the page shows comes from the switch's trace, without secrets; the rest of the facts the daemon puts together.
   admin: ['wire', 'redact.ts', 'switch/protocol.ts'],

@@ -42,6 +42,8 @@ test("Prometheus' own checker has nothing to say about them, with everything in 
     'datapathd_requests_refused_total',
     'datapathd_switch_joined',
     'datapathd_switch_refusals_total',
+    'datapathd_trace_spans_total',
+    'datapathd_trace_spans_waiting',
   ];
   for (const [name, { type }] of Object.entries(METRICS)) {
     const sample = type === 'histogram' ? `${name}_bucket` : name;

@@ -20,7 +20,7 @@ export interface HostOptions {
 
 export const createHost = (
   { settings, maxDepth, environment, log, owner, now }: HostOptions,
-  around: Pick<Host, 'running' | 'closing' | 'ending' | 'doubt' | 'ran'>,
+  around: Pick<Host, 'running' | 'closing' | 'ending' | 'doubt' | 'began'>,
 ): Host => ({
   ...around,
   ...{ settings, maxDepth, log, owner, now },

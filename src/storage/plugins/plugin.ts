@@ -1,7 +1,8 @@
 import { JsonFailure, parseJsonBytes, writeJson } from '../../wire/json.ts';
+import { traceparentOf } from '../../wire/trace-context.ts';
 import type { Struct } from '../../wire/value.ts';
 import type { MethodFile, PluginDirectory } from './directory.ts';
-import { traceparentOf, type Variables } from './environment.ts';
+import type { Variables } from './environment.ts';
 import type { RunningScripts } from './left-behind.ts';
 import {
   type Ended,
@@ -38,13 +39,24 @@ export interface Plugin {
   call(method: string, params: Struct, options?: { readonly signal?: AbortSignal }): Promise<ScriptOutcome>;
 }
 
-/** A call of a script that was answered. */
-export interface ScriptRun {
+/** A call of a script. */
+export interface ScriptCall {
   readonly kind: PluginKind;
   readonly name: string;
   readonly method: string;
   readonly params: Struct;
+}
+
+/** A call of a script that was answered. */
+export interface ScriptRun extends ScriptCall {
   readonly outcome: ScriptOutcome;
+}
+
+/** What is made of a call of a script. */
+export interface ScriptWatch {
+  /** What the script is given. */
+  readonly params: Struct;
+  ended(outcome: ScriptOutcome): void;
 }
 
 /** What all plugins share. */
@@ -67,8 +79,8 @@ export interface Host {
   readonly now: () => number;
   /** Something in a directory is not as it was read. */
   readonly doubt: () => void;
-  /** Told of each call when it is answered. */
-  readonly ran?: ((run: ScriptRun) => void) | undefined;
+  /** Told of each call when it begins. */
+  readonly began?: ((call: ScriptCall) => ScriptWatch) | undefined;
 }
 
 /** Since the start; times in ms. */
@@ -100,10 +112,10 @@ export function createPlugin(scripts: Scripts, query: QueryResult, host: Host): 
     methods: new Set(read.methods.keys()),
     has: (method) => read.methods.has(method.toLowerCase()),
     call: (method, params, { signal } = {}) => {
-      const outcome = callScript(scripts, method, params, host, signal);
+      const watch = host.began?.({ kind, name, method, params });
+      const outcome = callScript(scripts, method, watch?.params ?? params, host, signal);
       host.underWay.add(outcome);
-      if (host.ran !== undefined)
-        outcome.then((ended) => host.ran?.({ kind, name, method, params, outcome: ended }));
+      if (watch !== undefined) outcome.then((ended) => watch.ended(ended));
       return outcome.finally(() => host.underWay.delete(outcome));
     },
   };

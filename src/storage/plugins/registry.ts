@@ -19,7 +19,7 @@ export interface RegistryOptions extends Omit<HostOptions, 'owner'> {
   readonly owner?: Owner;
   readonly watch?: WatchDirectory;
   /** Told of each call when it is answered. */
-  readonly ran?: Host['ran'];
+  readonly began?: Host['began'];
 }
 
 interface Entry {
@@ -60,14 +60,14 @@ export class Registry {
   #retryDue = false;
 
   constructor(options: RegistryOptions) {
-    const { settings, log, running, ran } = options;
+    const { settings, log, running, began } = options;
     const owner = options.owner ?? { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
     this.#settings = settings;
     this.#log = log;
     this.#host = createHost(
       { ...options, owner },
       {
-        ...{ running, ran },
+        ...{ running, began },
         closing: this.#closing.signal,
         ending: this.#ending.signal,
         doubt: () => this.#lookSoon(),

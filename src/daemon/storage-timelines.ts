@@ -1,0 +1,56 @@
+import type { AskDomain } from '../storage/driver.ts';
+import { hasTimedOut, type ScriptOutcome } from '../storage/plugins/outcome.ts';
+import type { ScriptCall, ScriptRun, ScriptWatch } from '../storage/plugins/plugin.ts';
+import type { Selected } from '../storage/selector.ts';
+import type { Timelines } from '../timeline/timelines.ts';
+
+/** Notes each script that a call runs. `told` is told of it when it is answered, with what the caller gave. */
+export const followScripts =
+  (timelines: Timelines, told: (run: ScriptRun) => void) =>
+  (call: ScriptCall): ScriptWatch => {
+    const { name: plugin, method, params } = call;
+    const asking = timelines.ask('script', { plugin, method, params });
+    return {
+      params: asking.params,
+      ended: (outcome) => {
+        asking.ended({ ...timesOf(outcome), failure: failureOf(outcome) });
+        told({ ...call, outcome });
+      },
+    };
+  };
+
+const timesOf = (outcome: ScriptOutcome): { readonly waited: number; readonly ran: number } =>
+  outcome.type === 'missing' ? { waited: 0, ran: 0 } : outcome;
+
+/** In few words, none of which is the script's own but for the code of its error. */
+function failureOf(outcome: ScriptOutcome): string | undefined {
+  switch (outcome.type) {
+    case 'result':
+      return undefined;
+    case 'missing':
+      return 'Unimplemented';
+    case 'error':
+      return outcome.code;
+    case 'failed':
+      return hasTimedOut(outcome) ? 'timed out' : outcome.status;
+  }
+}
+
+/** Notes each call to a driver domain, which belongs to the trace of the call that needs it. */
+export const followDomains =
+  (timelines: Timelines, askDomain: AskDomain, now: () => number): AskDomain =>
+  async (choice, script, params) => {
+    const { plugin } = choice;
+    const begun = now();
+    const asking = timelines.ask('driver-domain', { plugin, method: script.name, params });
+    const driven = await askDomain(choice, script, asking.params);
+    const failure = driven.type === 'failed' ? 'failed' : undefined;
+    asking.ended({ waited: 0, ran: now() - begun, failure });
+    return driven;
+  };
+
+/** Notes what was chosen; a choice takes no time to speak of. */
+export function noteChoice(timelines: Timelines, { selection }: Selected, now: number): void {
+  const failure = selection === undefined ? 'no datapath' : undefined;
+  timelines.note({ what: 'choice', begun: now, ended: now, plugin: selection?.plugin, failure });
+}
