@@ -1,8 +1,9 @@
+import type { CallReport, StepReport } from '../storage/daemon-monitoring.ts';
 import type { AskDomain } from '../storage/driver.ts';
 import { hasTimedOut, type ScriptOutcome } from '../storage/plugins/outcome.ts';
 import type { ScriptCall, ScriptRun, ScriptWatch } from '../storage/plugins/plugin.ts';
 import type { Selected } from '../storage/selector.ts';
-import type { Timelines } from '../timeline/timelines.ts';
+import type { Step, Timeline, Timelines } from '../timeline/timelines.ts';
 
 /** Notes each script that a call runs. `told` is told of it when it is answered, with what the caller gave. */
 export const followScripts =
@@ -54,3 +55,30 @@ export function noteChoice(timelines: Timelines, { selection }: Selected, now: n
   const failure = selection === undefined ? 'no datapath' : undefined;
   timelines.note({ what: 'choice', begun: now, ended: now, plugin: selection?.plugin, failure });
 }
+
+/** As the daemon's own interface tells it. */
+export function callReport(timeline: Timeline): CallReport {
+  const { number, queue, method, sr, vdi, message, trace, begun, ended, failure, leftOut } = timeline;
+  return {
+    ...{ number, at: new Date(begun).toISOString(), queue, method },
+    ...(sr === undefined ? {} : { sr }),
+    ...(vdi === undefined ? {} : { vdi }),
+    ...(message === undefined ? {} : { message }),
+    ...(trace === undefined ? {} : { trace_id: trace.traceId }),
+    milliseconds: inMicroseconds(ended - begun),
+    ...(failure === undefined ? {} : { error: failure }),
+    steps: timeline.steps.map((step) => stepReport(step, begun)),
+    left_out: leftOut,
+  };
+}
+
+function stepReport({ what, begun, ended, plugin, method, failure }: Step, start: number): StepReport {
+  return {
+    ...{ what, after: inMicroseconds(begun - start), milliseconds: inMicroseconds(ended - begun) },
+    ...(plugin === undefined ? {} : { plugin }),
+    ...(method === undefined ? {} : { method }),
+    ...(failure === undefined ? {} : { error: failure }),
+  };
+}
+
+const inMicroseconds = (ms: number): number => Math.round(ms * 1000) / 1000;

@@ -37,7 +37,7 @@ import { latest } from './latest.ts';
 import type { Served } from './queues.ts';
 import { logChoice, sayHalfDone, tolerant } from './storage-log.ts';
 import { reportStorage, type StorageReport } from './storage-report.ts';
-import { followDomains, followScripts, noteChoice } from './storage-timelines.ts';
+import { callReport, followDomains, followScripts, noteChoice } from './storage-timelines.ts';
 import { publishable, takeOverSrs } from './taken-over.ts';
 import { listForXapi } from './xapi-directory.ts';
 
@@ -287,6 +287,7 @@ export class Storage {
     const datapathd = {
       ...{ ...this.#options, ...this.#parts, ...this.#verifying, state, commit, trouble },
       stateDb: path,
+      calls: () => this.#options.timelines.kept().map(callReport),
       handBack: () => handBack({ state, commit, path }),
       patience: config.xenstore,
     };

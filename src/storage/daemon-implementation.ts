@@ -8,12 +8,11 @@ import type {
   BackendReport,
   DatapathdInterface,
   DatapathReport,
-  LevelReport,
-  LogChange,
   PluginReport,
   SrReport,
   VbdExplanation,
 } from './daemon-interface.ts';
+import type { CallReport, LevelReport, LogChange } from './daemon-monitoring.ts';
 import { type Datapath, stateOf } from './datapath-state.ts';
 import { smapiv3Error } from './errors.ts';
 import { kindsOffered } from './offer.ts';
@@ -30,6 +29,8 @@ export interface DatapathdParts extends Verifying {
   /** Writes that file, and gives the SRs that are in it. */
   readonly handBack: () => Promise<readonly string[]>;
   readonly levels: Levels;
+  /** Where the time of the last calls went, in the order in which they ended. */
+  readonly calls: () => readonly CallReport[];
   /** Reads both sides of a disk in xenstore. */
   readonly readSides: (domid: number, devid: number) => Promise<DiskSides>;
 }
@@ -50,6 +51,11 @@ export function datapathdImplementation(
   const { view, patience, recordings, readSides, levels } = on;
   const known = knownNow(on);
   return {
+    calls: ({ message, trace_id }) =>
+      on
+        .calls()
+        .filter((call) => (message ?? call.message) === call.message)
+        .filter((call) => (trace_id ?? call.trace_id) === call.trace_id),
     log_levels: () => levels.report(),
     set_log_level: ({ dbg, ...change }, { queue }) => {
       const reason = levels.change(change, `a caller of ${queue} (${dbg.slice(0, LONGEST_DBG)})`);

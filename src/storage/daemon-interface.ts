@@ -1,6 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { defineInterface } from '../rpc/interface.ts';
 import { BACKEND_KINDS, XENBUS_STATES } from '../xenstore/xenbus.ts';
+import { CallReport, LevelReport, LogChange } from './daemon-monitoring.ts';
 import { CACHINGS, IMPLEMENTATIONS } from './datapath-rules.ts';
 import { SMAPIV3_ERRORS } from './errors.ts';
 import { Dbg } from './types.ts';
@@ -200,26 +201,6 @@ const Recorded = Type.Object({
   lost: Type.Integer({ description: 'Calls that nobody had fetched when there were too many' }),
 });
 
-const LevelReport = Type.Object({
-  subsystem: text('The part of the daemon'),
-  level: text('What of it is logged now'),
-  configured: text('What the settings say'),
-  until: maybe(text('When it is that again; absent: not before a restart or a reload')),
-});
-export type LevelReport = Static<typeof LevelReport>;
-
-const LogChange = Type.Object({
-  dbg: Dbg,
-  subsystem: maybe(text('The part of the daemon; absent: all')),
-  level: maybe(text('What is to be logged of it; absent: what the settings say')),
-  seconds: maybe(
-    Type.Number({
-      description: 'After which time it is again what the settings say; absent: after a restart or a reload',
-    }),
-  ),
-});
-export type LogChange = Static<typeof LogChange>;
-
 const listed = <T extends TSchema>(name: string, description: string, schema: T) => ({
   name,
   description,
@@ -253,6 +234,7 @@ export const DatapathdInterface = defineInterface({
       schema: Exported,
     },
     { name: 'level_report', description: 'The level of a part of the log', schema: LevelReport },
+    { name: 'call_report', description: 'Where the time of a call went', schema: CallReport },
     { name: 'recorded_call', description: 'A call of a script', schema: RecordedCall },
     { name: 'recorded', description: 'Calls of a plugin', schema: Recorded },
   ],
@@ -314,6 +296,17 @@ export const DatapathdInterface = defineInterface({
         'Writes the attached SRs to the file of storage.stateDb, from which xapi-storage-script reads them, so that a host can go back to it. The next start takes over from that daemon again: what is known of disks is then forgotten.',
       params: Params,
       result: { name: 'exported', description: 'What was written', schema: Exported },
+    },
+    calls: {
+      aliases: [],
+      description:
+        'Tells where the time of the last calls went that the daemon has answered: traces.maxCalls.',
+      params: Type.Object({
+        dbg: Dbg,
+        message: maybe(text('The calls of this message alone, as queue.number')),
+        trace_id: maybe(text('The calls of this trace alone, 32 hexadecimal digits')),
+      }),
+      result: listed('calls', 'In the order in which they ended', CallReport),
     },
     log_levels: {
       aliases: [],

@@ -7,12 +7,9 @@ import type { Arrival } from '../wire/arrival.ts';
 import { type TraceContext, traceContextOf, withSpan } from '../wire/trace-context.ts';
 import type { Struct } from '../wire/value.ts';
 
-/** What a call did, or waited for. */
-export const STEPS = ['queue', 'disk', 'choice', 'plugin', 'script', 'driver-domain', 'answer'] as const;
-
-/** One part of a call's time. Times are ms since the epoch. */
+/** One part of a call's time: what it did, or waited for. Times are ms since the epoch. */
 export interface Step {
-  readonly what: (typeof STEPS)[number];
+  readonly what: 'queue' | 'disk' | 'choice' | 'plugin' | 'script' | 'driver-domain' | 'answer';
   readonly begun: number;
   readonly ended: number;
   readonly plugin?: string | undefined;

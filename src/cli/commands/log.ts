@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { LEVELS, type Level, parseDuration, SUBSYSTEMS, type Subsystem } from '../../config.ts';
-import type { LevelReport } from '../../storage/daemon-interface.ts';
+import type { LevelReport } from '../../storage/daemon-monitoring.ts';
 import type { Struct } from '../../wire/value.ts';
 import { asSeconds, asText, DAEMON_OPTIONS, defineCommand } from '../command.ts';
 import { type Context, refusalText, withConnection } from '../context.ts';
