@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino';
 import { redact, redactText } from './redact.ts';
 
@@ -35,7 +34,7 @@ const ERROR = 50;
 const FATAL = 60;
 
 /** Makes the daemon's logger: JSON lines, or pretty ones for people. Secrets are taken out of every line. */
-export function createLog({ level, format, destination, journal }: LogOptions): Log {
+export async function createLog({ level, format, destination, journal }: LogOptions): Promise<Log> {
   const troubles: string[] = [];
   const options: LoggerOptions = {
     level,
@@ -58,7 +57,7 @@ export function createLog({ level, format, destination, journal }: LogOptions): 
       },
     },
   };
-  const render = isPretty(format, destination) ? prettyFormat(destination) : undefined;
+  const render = isPretty(format, destination) ? await prettyFormat(destination) : undefined;
   const stream =
     journal === undefined ? rendered(destination, render) : journalStream(destination, journal, render);
   return { logger: pino(options, stream), recentTroubles: () => [...troubles] };
@@ -78,9 +77,9 @@ const isPretty = (format: LogOptions['format'], { isTTY = false }: LogOptions['d
 type Render = (line: string) => string;
 
 /** To be used in this thread and at once: a stream of its own could lose the last lines before an exit. */
-function prettyFormat(destination: LogOptions['destination']): Render {
+async function prettyFormat(destination: LogOptions['destination']): Promise<Render> {
   // Only people need it, and it takes a while to load.
-  const { prettyFactory }: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
+  const { prettyFactory } = await import('pino-pretty');
   return prettyFactory({
     colorize: destination.isTTY === true,
     translateTime: 'SYS:HH:MM:ss.l',

@@ -52,7 +52,7 @@ async function run(loaded: LoadedConfig): Promise<void> {
   const live = createLiveConfig(loaded);
   const { config, places } = live;
   const { level, format } = config.log;
-  const log = createLog({ level, format, destination: process.stderr, journal: openJournal() });
+  const log = await createLog({ level, format, destination: process.stderr, journal: openJournal() });
   const levels = createLogLevels(log.logger, config.log, Date.now);
   const logger = levels.logger('daemon');
   process.on('uncaughtException', (error) => {

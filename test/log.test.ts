@@ -4,17 +4,17 @@ import fc from 'fast-check';
 import { createLog, type LogOptions } from '../src/log.ts';
 
 /** A log whose lines can be looked at. */
-function openLog(options: Partial<Omit<LogOptions, 'destination'>> & { isTTY?: boolean } = {}) {
+async function openLog(options: Partial<Omit<LogOptions, 'destination'>> & { isTTY?: boolean } = {}) {
   const { level = 'info', format = 'auto', isTTY = false } = options;
   const lines: string[] = [];
   const destination = { isTTY, write: (line: string) => void lines.push(line) };
-  const { logger, recentTroubles } = createLog({ level, format, destination });
+  const { logger, recentTroubles } = await createLog({ level, format, destination });
   const read = (): Record<string, unknown>[] => lines.map((line) => JSON.parse(line));
   return { logger, recentTroubles, lines, read };
 }
 
-test('a line is a JSON object with level, time, fields and message, and nothing of the machine', () => {
-  const { logger, lines, read } = openLog();
+test('a line is a JSON object with level, time, fields and message, and nothing of the machine', async () => {
+  const { logger, lines, read } = await openLog();
   logger.info({ queue: 'q', ms: 1.5 }, 'served');
   assert.match(lines[0] ?? '', /^\{.*\}\n$/);
   const [{ time, ...rest } = { time: '' }] = read();
@@ -22,8 +22,8 @@ test('a line is a JSON object with level, time, fields and message, and nothing 
   assert.deepEqual(rest, { level: 'info', queue: 'q', ms: 1.5, msg: 'served' });
 });
 
-test('only what is of the level or above is logged', () => {
-  const { logger, read } = openLog({ level: 'warn' });
+test('only what is of the level or above is logged', async () => {
+  const { logger, read } = await openLog({ level: 'warn' });
   for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const) logger[level](level);
   assert.deepEqual(
     read().map(({ msg }) => msg),
@@ -31,20 +31,20 @@ test('only what is of the level or above is logged', () => {
   );
 });
 
-test('silent logs nothing', () => {
-  const { logger, lines } = openLog({ level: 'silent' });
+test('silent logs nothing', async () => {
+  const { logger, lines } = await openLog({ level: 'silent' });
   logger.fatal('over');
   assert.deepEqual(lines, []);
 });
 
-test('auto is pretty on a terminal and JSON elsewhere; json and pretty are what they say', () => {
+test('auto is pretty on a terminal and JSON elsewhere; json and pretty are what they say', async () => {
   for (const [format, isTTY, pretty] of [
     ['auto', true, true],
     ['auto', false, false],
     ['json', true, false],
     ['pretty', false, true],
   ] as const) {
-    const { logger, lines } = openLog({ format, isTTY });
+    const { logger, lines } = await openLog({ format, isTTY });
     logger.info({ queue: 'q' }, 'served');
     const text = lines.join('');
     assert.equal(text.startsWith('{'), !pretty);
@@ -53,17 +53,17 @@ test('auto is pretty on a terminal and JSON elsewhere; json and pretty are what 
   }
 });
 
-test('pretty lines have colours on a terminal only', () => {
+test('pretty lines have colours on a terminal only', async () => {
   for (const isTTY of [true, false]) {
-    const { logger, lines } = openLog({ format: 'pretty', isTTY });
+    const { logger, lines } = await openLog({ format: 'pretty', isTTY });
     logger.info('served');
     assert.equal(lines.join('').includes('\x1b['), isTTY);
   }
 });
 
-test('secrets stay out of fields, messages and errors, pretty or not', () => {
+test('secrets stay out of fields, messages and errors, pretty or not', async () => {
   for (const format of ['json', 'pretty'] as const) {
-    const { logger, lines } = openLog({ format });
+    const { logger, lines } = await openLog({ format });
     const error = new Error('no nbd://me:hunter2@h', { cause: new Error('password=hunter2') });
     logger.info({ uri: 'nbd://me:hunter2@h', config: { chapPassword: 'hunter2' } }, 'nbd://me:hunter2@h');
     logger.info('password=hunter2');
@@ -76,8 +76,8 @@ test('secrets stay out of fields, messages and errors, pretty or not', () => {
   }
 });
 
-test('an error is logged with its type, message, stack and cause', () => {
-  const { logger, read } = openLog();
+test('an error is logged with its type, message, stack and cause', async () => {
+  const { logger, read } = await openLog();
   logger.error({ err: new TypeError('broken', { cause: new RangeError('why') }), more: 2 }, 'call failed');
   logger.error(new TypeError('alone'));
   const [first, second] = read();
@@ -90,8 +90,8 @@ test('an error is logged with its type, message, stack and cause', () => {
   assert.partialDeepStrictEqual(second, { msg: 'alone', err: { type: 'TypeError', message: 'alone' } });
 });
 
-test('percent signs in a message are no placeholders', () => {
-  const { logger, read } = openLog();
+test('percent signs in a message are no placeholders', async () => {
+  const { logger, read } = await openLog();
   logger.info('100%s %d %o');
   logger.info({ a: 1 }, '100%s %j');
   assert.deepEqual(
@@ -100,7 +100,7 @@ test('percent signs in a message are no placeholders', () => {
   );
 });
 
-test('a line stays one line, whatever is logged', () => {
+test('a line stays one line, whatever is logged', async () => {
   const anything = fc.anything({
     withBigInt: true,
     withDate: true,
@@ -110,9 +110,9 @@ test('a line stays one line, whatever is logged', () => {
     withSparseArray: true,
     withNullPrototype: true,
   });
-  fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), anything, (message, value) => {
-      const { logger, lines } = openLog();
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'binary' }), anything, async (message, value) => {
+      const { logger, lines } = await openLog();
       logger.warn({ value }, message);
       assert.equal(lines.length, 1);
       assert.match(lines[0] ?? '', /^[^\n]*\n$/);
@@ -121,8 +121,8 @@ test('a line stays one line, whatever is logged', () => {
   );
 });
 
-test('the last warnings and errors are kept for diagnostics, oldest first, and no other lines', () => {
-  const { logger, recentTroubles } = openLog();
+test('the last warnings and errors are kept for diagnostics, oldest first, and no other lines', async () => {
+  const { logger, recentTroubles } = await openLog();
   assert.deepEqual(recentTroubles(), []);
   logger.info('fine');
   for (let count = 0; count < 30; count += 1) logger[count % 2 === 0 ? 'warn' : 'error'](`trouble ${count}`);
@@ -132,8 +132,8 @@ test('the last warnings and errors are kept for diagnostics, oldest first, and n
   assert.match(kept.at(-1) ?? '', /trouble 29$/);
 });
 
-test('what is kept has no secrets, is one line, and not longer than a screen', () => {
-  const { logger, recentTroubles } = openLog();
+test('what is kept has no secrets, is one line, and not longer than a screen', async () => {
+  const { logger, recentTroubles } = await openLog();
   logger.warn({ a: 1 }, 'nbd://me:hunter2@h\nsecond line');
   logger.error(new Error('password=hunter2'));
   logger.error('x'.repeat(1_000_000));
@@ -143,8 +143,8 @@ test('what is kept has no secrets, is one line, and not longer than a screen', (
   assert.ok(third.length < 1100);
 });
 
-test('what was given of the troubles does not change by later ones', () => {
-  const { logger, recentTroubles } = openLog();
+test('what was given of the troubles does not change by later ones', async () => {
+  const { logger, recentTroubles } = await openLog();
   logger.warn('one');
   const kept = recentTroubles();
   logger.warn('two');

@@ -12,12 +12,15 @@ import { tempDirectory } from '../helpers/temp.ts';
 import { startReceiver } from './helpers.ts';
 
 /** A log on a journal that takes entries at an address, and what the stream beside it got. */
-function logOn(address: string, format: LogOptions['format'] = 'json'): Log & { readonly lines: string[] } {
+async function logOn(
+  address: string,
+  format: LogOptions['format'] = 'json',
+): Promise<Log & { readonly lines: string[] }> {
   const lines: string[] = [];
   const sender = openDatagramSender(address);
   const destination = { write: (line: string) => void lines.push(line) };
   const send: NonNullable<LogOptions['journal']>['send'] = (entry) => sendToJournal(sender, entry);
-  return { ...createLog({ level: 'trace', format, destination, journal: { send } }), lines };
+  return { ...(await createLog({ level: 'trace', format, destination, journal: { send } })), lines };
 }
 
 async function startJournal(t: TestContext) {
@@ -43,7 +46,7 @@ const NOWHERE = '/nonexistent/journal';
 
 test('a line is an entry with the fields that people look for', async (t) => {
   const { address, receiver } = await startJournal(t);
-  const { logger, lines } = logOn(address);
+  const { logger, lines } = await logOn(address);
   const dbg = 'a task\n{"traceparent":"00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"}';
   logger.warn(
     { queue: 'q', method: 'VDI.attach2', sr: 'an SR', vdi: 'a disk', plugin: 'mine', dbg, ms: 1 },
@@ -80,7 +83,7 @@ test('a line is an entry with the fields that people look for', async (t) => {
 
 test('an entry has only the fields that its line has, and no secrets', async (t) => {
   const { address, receiver } = await startJournal(t);
-  logOn(address).logger.info({ sr: 'nbd://me:hunter2@h', volume: 'a volume', queue: 5 }, 'served');
+  (await logOn(address)).logger.info({ sr: 'nbd://me:hunter2@h', volume: 'a volume', queue: 5 }, 'served');
   const { MESSAGE = '', ...fields } = readFields((await receiver.received('served')).text);
   assert.deepEqual(fields, {
     PRIORITY: '6',
@@ -94,8 +97,8 @@ test('an entry has only the fields that its line has, and no secrets', async (t)
 test('each level has its priority, in entries and in lines on the stream', async (t) => {
   const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
   const { address, receiver } = await startJournal(t);
-  const { logger } = logOn(address);
-  const without = logOn(NOWHERE);
+  const { logger } = await logOn(address);
+  const without = await logOn(NOWHERE);
   for (const level of levels) {
     logger[level](`a ${level} line`);
     without.logger[level](`a ${level} line`);
@@ -114,7 +117,7 @@ test('each level has its priority, in entries and in lines on the stream', async
 
 test('a line that is too long for an entry goes to the stream', async (t) => {
   const { address, receiver } = await startJournal(t);
-  const { logger, lines } = logOn(address);
+  const { logger, lines } = await logOn(address);
   logger.info('x'.repeat(2 ** 22));
   logger.info('short');
   await receiver.received('short');
@@ -124,7 +127,7 @@ test('a line that is too long for an entry goes to the stream', async (t) => {
 
 test('lines for people keep their form, and their fields', async (t) => {
   const { address, receiver } = await startJournal(t);
-  logOn(address, 'pretty').logger.info({ queue: 'q' }, 'served');
+  (await logOn(address, 'pretty')).logger.info({ queue: 'q' }, 'served');
   const { MESSAGE, QUEUE } = readFields((await receiver.received('served')).text);
   assert.match(MESSAGE ?? '', /INFO: served \{"queue":"q"\}$/);
   assert.equal(QUEUE, 'q');
