@@ -7,19 +7,19 @@ const INFO: LevelSettings = { level: 'info', levels: [] };
 const MINUTE_MS = 60_000;
 
 /** Levels on a log whose lines can be looked at, and a clock that the test holds. */
-function openLevels(t: TestContext, settings: LevelSettings = INFO) {
+async function openLevels(t: TestContext, settings: LevelSettings = INFO) {
   t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.parse('2026-11-27T12:00:00Z') });
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
-  const { logger } = createLog({ level: settings.level, format: 'json', destination });
+  const { logger } = await createLog({ level: settings.level, format: 'json', destination });
   const levels = createLogLevels(logger, settings, Date.now);
   const of = (subsystem: string) => levels.report().find((each) => each.subsystem === subsystem);
   const texts = (): unknown[] => lines.map(({ msg }) => msg);
   return { levels, lines, of, texts };
 }
 
-test('lines tell which part of the daemon they are of, and are logged by the level of that part', (t) => {
-  const { levels, lines } = openLevels(t, {
+test('lines tell which part of the daemon they are of, and are logged by the level of that part', async (t) => {
+  const { levels, lines } = await openLevels(t, {
     level: 'warn',
     levels: [{ subsystem: 'xenstore', level: 'debug' }],
   });
@@ -37,8 +37,8 @@ test('lines tell which part of the daemon they are of, and are logged by the lev
   );
 });
 
-test('a level that is changed for a time is again what it was when that is over, and both are logged', (t) => {
-  const { levels, lines, of, texts } = openLevels(t);
+test('a level that is changed for a time is again what it was when that is over, and both are logged', async (t) => {
+  const { levels, lines, of, texts } = await openLevels(t);
   const asked = levels.change({ subsystem: 'switch', level: 'debug', seconds: 600 }, 'the user 0');
   assert.equal(asked, undefined);
   assert.deepEqual(of('switch'), {
@@ -62,8 +62,8 @@ test('a level that is changed for a time is again what it was when that is over,
   assert.deepEqual(of('switch'), { subsystem: 'switch', level: 'info', configured: 'info' });
 });
 
-test('the last change holds, with its own time', (t) => {
-  const { levels, of } = openLevels(t);
+test('the last change holds, with its own time', async (t) => {
+  const { levels, of } = await openLevels(t);
   levels.change({ subsystem: 'rpc', level: 'debug', seconds: 60 }, 'me');
   levels.change({ subsystem: 'rpc', level: 'trace', seconds: 120 }, 'me');
   t.mock.timers.tick(MINUTE_MS);
@@ -73,8 +73,11 @@ test('the last change holds, with its own time', (t) => {
   assert.deepEqual(of('rpc'), { subsystem: 'rpc', level: 'warn', configured: 'info' });
 });
 
-test('without a part all are meant, and without a level what the settings say', (t) => {
-  const { levels } = openLevels(t, { level: 'info', levels: [{ subsystem: 'plugins', level: 'error' }] });
+test('without a part all are meant, and without a level what the settings say', async (t) => {
+  const { levels } = await openLevels(t, {
+    level: 'info',
+    levels: [{ subsystem: 'plugins', level: 'error' }],
+  });
   levels.change({ level: 'debug' }, 'me');
   assert.ok(levels.report().every(({ level }) => level === 'debug'));
   levels.change({}, 'me');
@@ -82,16 +85,16 @@ test('without a part all are meant, and without a level what the settings say', 
     assert.equal(level, subsystem === 'plugins' ? 'error' : 'info');
 });
 
-test('new settings end what was changed for a while', (t) => {
-  const { levels, of, texts } = openLevels(t);
+test('new settings end what was changed for a while', async (t) => {
+  const { levels, of, texts } = await openLevels(t);
   levels.change({ subsystem: 'rpc', level: 'debug', seconds: 60 }, 'me');
   levels.configure({ level: 'warn', levels: [] });
   assert.deepEqual(of('rpc'), { subsystem: 'rpc', level: 'warn', configured: 'warn' });
   assert.equal(texts()[1], 'the log level of rpc is info, and was debug: the configuration was read again');
 });
 
-test('who makes the log silent is seen in it', (t) => {
-  const { levels, texts } = openLevels(t);
+test('who makes the log silent is seen in it', async (t) => {
+  const { levels, texts } = await openLevels(t);
   levels.change({ level: 'silent' }, 'the user 7');
   levels.logger('daemon').fatal('not seen');
   assert.ok(
@@ -113,8 +116,8 @@ for (const [change, reason] of [
   [{ level: 'debug', seconds: '10m' }, /^seconds: .* got "10m"$/],
   [{ seconds: 1 }, /^seconds: expected none without a level, got 1$/],
 ] as const) {
-  test(`${JSON.stringify(change)} is refused, and changes nothing`, (t) => {
-    const { levels, lines } = openLevels(t);
+  test(`${JSON.stringify(change)} is refused, and changes nothing`, async (t) => {
+    const { levels, lines } = await openLevels(t);
     const before = levels.report();
     assert.match(levels.change(change, 'me') ?? '', reason);
     assert.deepEqual(levels.report(), before);

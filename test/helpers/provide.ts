@@ -18,6 +18,13 @@ const TOOLS = [
   { program: 'chromium', package: 'chromium' },
 ] as const;
 
+/** What tests run that only root can run. */
+const ROOTS_TOOLS = [
+  { program: 'mmdebstrap', package: 'mmdebstrap' },
+  { program: 'lintian', package: 'lintian' },
+  { program: 'rpmbuild', package: 'rpm' },
+] as const;
+
 /** Not installed, also as root: what is installed of it would run as a service. Its programs need the C library alone. */
 const ONLY_UNPACKED: readonly string[] = ['prometheus'];
 
@@ -49,7 +56,8 @@ export function provideTools(cache: string, environment: NodeJS.ProcessEnv): Nod
 function missingPackages({ PATH = '' }: NodeJS.ProcessEnv): string[] {
   const folders = PATH.split(delimiter);
   const isThere = (program: string) => folders.some((folder) => isExecutable(join(folder, program)));
-  const tools = TOOLS.filter(({ program }) => !isThere(program)).map((tool) => tool.package);
+  const needed = process.getuid?.() === 0 ? [...TOOLS, ...ROOTS_TOOLS] : TOOLS;
+  const tools = needed.filter(({ program }) => !isThere(program)).map((tool) => tool.package);
   return [...new Set(existsSync(HEADERS.file) ? tools : [...tools, HEADERS.package])];
 }
 
