@@ -33,6 +33,7 @@ import type { Timelines } from '../timeline/timelines.ts';
 import type { DiskSides } from '../xenstore/disk-sides.ts';
 import type { SrPublisher } from '../xenstore/publisher.ts';
 import type { SrView } from '../xenstore/view.ts';
+import { createConfinedWarning } from './confined.ts';
 import { latest } from './latest.ts';
 import type { Served } from './queues.ts';
 import { logChoice, sayHalfDone, tolerant } from './storage-log.ts';
@@ -102,6 +103,8 @@ export class Storage {
   readonly #verifying;
   /** Calls that had to wait for others on the same disk, and for how long. */
   readonly #waits = { calls: 0, ms: 0 };
+  /** Called when there are plugins. */
+  readonly #warnIfConfined: () => void;
   readonly #served = new Map<string, Promise<Served>>();
   #stopping = false;
 
@@ -110,6 +113,7 @@ export class Storage {
     const { state, commit } = durable;
     this.#options = options;
     this.#durable = durable;
+    this.#warnIfConfined = createConfinedWarning(process.env, logger);
     const recordings = new Recordings(now);
     this.#registry = startRegistry({
       settings: config.plugins,
@@ -169,6 +173,7 @@ export class Storage {
     await this.#serve(this.#datapathService());
     this.#registry.onChange((change) => this.#changed(change));
     await this.#registry.ready;
+    if (this.#registry.all().length > 0) this.#warnIfConfined();
     this.#askSrs();
     for (const { kind, name, plugin } of this.#registry.all()) {
       if (kind === 'volume' && plugin !== undefined) this.#appeared(name);
@@ -219,6 +224,7 @@ export class Storage {
   }
 
   #changed(change: PluginChange): void {
+    this.#warnIfConfined();
     switch (change.type) {
       case 'registered':
       case 'replaced':

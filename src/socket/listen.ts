@@ -76,8 +76,17 @@ export async function listenOn(options: SocketOptions): Promise<ListeningSocket>
   const server = await serve(path, mode, (socket) => listening.accept(socket));
   listening.server = server;
   chmodSync(path, mode);
-  if (gid !== undefined) chownSync(path, process.getuid?.() ?? -1, gid);
+  if (gid !== undefined) giveTo(path, gid);
   return listening;
+}
+
+function giveTo(path: string, gid: number): void {
+  try {
+    chownSync(path, process.getuid?.() ?? -1, gid);
+  } catch (error) {
+    if (error instanceof Error) error.message += ' (sockets.group)';
+    throw error;
+  }
 }
 
 async function listenOnInherited(

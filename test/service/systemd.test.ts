@@ -11,13 +11,31 @@ const PROJECT = join(import.meta.dirname, '../..');
 const IS_ROOT = process.getuid?.() === 0;
 
 const ANSWERS = '/run/datapathd/org.xen.xapi.datapath';
+const SR = '0a1b2c3d-0000-4000-8000-000000000001';
+const VOLUMES = 'org.xen.xapi.storage.test';
 /** Words of the scripts. */
 const WORDS = `
 show() { for name; do systemctl show -P "$name" datapathd; done; }
 ask() { echo '{"method":"Plugin.Query","params":[{"dbg":"me"}],"id":1}' | socat -t30 - UNIX-CONNECT:${ANSWERS} | grep -o '"name":"datapathd"'; }
+drop_in() {
+  mkdir -p /etc/systemd/system/datapathd.service.d
+  for name; do cp "$PROJECT/systemd/datapathd.service.d/$name.conf" /etc/systemd/system/datapathd.service.d/; done
+  systemctl daemon-reload
+}
+plugin() {
+  scripts=/usr/libexec/xapi-storage-script/volume/${VOLUMES}
+  mkdir -p "$scripts"
+  install "$PROJECT/test/service/systemd/plugin" "$scripts/"
+  for method in Plugin.Query SR.attach SR.stat SR.ls; do ln -s plugin "$scripts/$method"; done
+}
+attach() {
+  echo '{"method":"SR.attach","params":[{"dbg":"me","sr":"${SR}","device_config":{}}],"id":1}' |
+    socat -t30 - UNIX-CONNECT:/run/datapathd/${VOLUMES} | grep -o '"error":.*'
+}
+warnings() { journalctl --sync; journalctl --quiet --no-pager --unit=datapathd --priority=warning --output=cat "$@"; }
 # Without a xenstored, none is waited for.
 mkdir -p /etc/datapathd
-echo 'xenstore.startTimeout = "10ms"' > /etc/datapathd/datapathd.toml
+echo 'xenstore = { startTimeout = "10ms", requestTimeout = "10ms" }' > /etc/datapathd/datapathd.toml
 `;
 
 /** Runs lines of shell where a systemd is PID 1; gives what they wrote. A line that fails is the last. */
@@ -95,27 +113,137 @@ ask
     assert.deepEqual(lines, ['"name":"datapathd"']);
   });
 
-  test('a switch alone works in its shut unit', async (t) => {
+  test('in the unit as it is, without any right, the switch, xenstore and the state are there', async (t) => {
     const lines = await underSystemd(
       t,
-      `mkdir /etc/systemd/system/datapathd.service.d
-cp "$PROJECT/systemd/datapathd.service.d/pure-switch.conf" /etc/systemd/system/datapathd.service.d/
-systemctl daemon-reload
+      `xenstored="$PROJECT/test/xenstored/run-xenstored"
+mkdir /run/xenstored
+"$xenstored" --daemon c /run/xenstored > /dev/null 2>&1 &
+until "$xenstored" --client /run/xenstored xenstore-ls > /dev/null 2>&1; do :; done
+sr=xapi/storage/sr/${SR}
+"$xenstored" --client /run/xenstored xenstore-write "$sr/uuid" ${SR} "$sr/plugin" org.xen.xapi.storage.mine
+sed -i d /etc/datapathd/datapathd.toml
 systemctl start datapathd
 show ActiveState StatusText
 grep CapEff "/proc/$(show MainPID)/status"
 printf 'GET /login/me HTTP/1.1\\r\\n\\r\\nGET /persistent/mine HTTP/1.1\\r\\n\\r\\n' | socat -t30 - UNIX-CONNECT:/run/datapathd/switch.sock | grep -ao '^HTTP/1.1 ...'
 systemctl restart datapathd
-show ActiveState
+show StatusText
+datapathctl list --all
 `,
     );
+    const status = 'switches messages, serves 1 queue, 1 SR attached, 0 plugins';
     assert.deepEqual(lines, [
       'active',
-      'switches messages',
+      status,
       'CapEff:\t0000000000000000',
       'HTTP/1.1 200',
       'HTTP/1.1 200',
+      status,
+      'org.xen.xapi.datapath',
+      'mine',
+    ]);
+  });
+
+  test('in the unit as it is a plugin may write in the state alone, which is warned of', async (t) => {
+    const lines = await underSystemd(
+      t,
+      `plugin
+systemctl start datapathd
+attach
+server=$(cat /var/lib/datapathd/plugin/server)
+cat "/proc/$server/comm"
+findmnt /srv/sr || echo not mounted
+systemctl restart datapathd
+[ -e "/proc/$server" ] || echo it ended
+warnings | grep -o 'the plugins are confined.*add the drop-in [^"]*'
+`,
+    );
+    const warning =
+      'the plugins are confined: the service may mount nothing (CAP_SYS_ADMIN); unless that is meant, add the drop-in datapathd.service.d/storage-plugins.conf';
+    assert.deepEqual(lines, ['"error":null,"id":1}', 'sleep', 'not mounted', 'it ended', warning, warning]);
+  });
+
+  test('with its drop-in, what a plugin mounts and starts is there for the host, also after a restart', async (t) => {
+    const lines = await underSystemd(
+      t,
+      `plugin
+drop_in storage-plugins
+systemctl start datapathd
+attach
+server=$(cat /var/lib/datapathd/plugin/server)
+findmnt -no FSTYPE /srv/sr
+systemctl restart datapathd
+show ActiveState
+findmnt -no FSTYPE /srv/sr
+cat "/proc/$server/comm"
+warnings | grep confined || echo no warning
+`,
+    );
+    assert.deepEqual(lines, ['"error":null,"id":1}', 'tmpfs', 'active', 'tmpfs', 'sleep', 'no warning']);
+  });
+
+  test('the journal tells what went wrong with an SR', async (t) => {
+    const lines = await underSystemd(
+      t,
+      `plugin
+systemctl start datapathd
+attach
+touch /var/lib/datapathd/plugin/broken
+systemctl restart datapathd
+until warnings SR=${SR} | grep -q .; do :; done
+warnings SR=${SR} | grep -o '"msg":"[^"]*'
+[ "$(warnings SR=another)" ] || echo nothing
+`,
+    );
+    assert.deepEqual(lines, [
+      '"error":null,"id":1}',
+      '"msg":"an attached SR does not answer as it should',
+      'nothing',
+    ]);
+  });
+
+  test('metrics are read over TCP with the drop-in for that, and without it the start says why not', async (t) => {
+    const lines = await underSystemd(
+      t,
+      `echo 'metrics.listen = "127.0.0.1:9000"' >> /etc/datapathd/datapathd.toml
+systemctl start datapathd 2> /dev/null || echo failed
+systemctl stop datapathd
+journalctl --sync
+journalctl --quiet --no-pager --unit=datapathd --output=cat | grep -o 'datapathd: .*' | head -n 1
+drop_in network
+systemctl start datapathd
+show ActiveState
+curl -s http://127.0.0.1:9000/metrics | grep -o '^datapathd_info'
+`,
+    );
+    assert.deepEqual(lines, [
+      'failed',
+      'datapathd: listen EAFNOSUPPORT: address family not supported 127.0.0.1:9000 (metrics.listen)',
       'active',
+      'datapathd_info',
+    ]);
+  });
+
+  test('the sockets are for a group when the service is in it', async (t) => {
+    const lines = await underSystemd(
+      t,
+      `echo 'sockets = { mode = "0660", group = "daemon" }' >> /etc/datapathd/datapathd.toml
+systemctl start datapathd 2> /dev/null || echo failed
+systemctl stop datapathd
+journalctl --sync
+journalctl --quiet --no-pager --unit=datapathd --output=cat | grep -o 'datapathd: .*' | head -n 1
+mkdir /etc/systemd/system/datapathd.service.d
+printf '[Service]\\nSupplementaryGroups=daemon\\nSystemCallFilter=@chown\\n' > /etc/systemd/system/datapathd.service.d/local.conf
+systemctl daemon-reload
+systemctl start datapathd
+stat -c '%A %G' ${ANSWERS}
+`,
+    );
+    assert.deepEqual(lines, [
+      'failed',
+      "datapathd: EPERM: operation not permitted, chown '/run/datapathd/switch.sock' (sockets.group)",
+      'srw-rw---- daemon',
     ]);
   });
 }

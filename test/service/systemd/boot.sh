@@ -17,8 +17,11 @@ units=etc/systemd/system
 rm -rf "$units"
 mkdir -p "$units"
 cp "$project"/systemd/datapathd.service "$project"/systemd/datapathd.socket "$units"
-printf '#!/bin/sh\nexec /opt/node/%s /opt/datapathd/src/main.ts "$@"\n' "${node##*/}" > usr/bin/datapathd
-chmod 755 usr/bin/datapathd
+for program in datapathd:main.ts datapathctl:cli/main.ts; do
+  name=usr/bin/${program%:*}
+  printf '#!/bin/sh\nexec /opt/node/%s /opt/datapathd/src/%s "$@"\n' "${node##*/}" "${program#*:}" > "$name"
+  chmod 755 "$name"
+done
 cat > "$units/script.service" <<END
 [Unit]
 Wants=systemd-journald.service
