@@ -77,10 +77,8 @@ const lastError = (): string => getSystemErrorMessage(-koffi.errno());
 export function peerIdentity(
   socket: Socket,
 ): { pid: number; uid: number; gid: number; groups: number[] } | undefined {
-  // Node keeps the descriptor in a field that its types don't know.
-  const handle: unknown = Reflect.get(socket, '_handle');
-  const fd = typeof handle === 'object' && handle !== null && 'fd' in handle ? handle.fd : undefined;
-  if (typeof fd !== 'number' || fd < 0) return undefined;
+  const fd = descriptorOf(socket);
+  if (fd === undefined) return undefined;
   const ucred = Buffer.alloc(UCRED_BYTES);
   if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ucred, [UCRED_BYTES]) !== 0) return undefined;
   return {
@@ -89,6 +87,27 @@ export function peerIdentity(
     gid: ucred.readUInt32LE(8),
     groups: peerGroups(fd, USUAL_GROUPS),
   };
+}
+
+/** Node keeps the descriptor in a field that its types don't know. */
+function descriptorOf(socket: Socket): number | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  const fd = typeof handle === 'object' && handle !== null && 'fd' in handle ? handle.fd : undefined;
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined;
+}
+
+const shutdown = libc.func('int shutdown(int fd, int how)');
+
+/** shutdown(2). */
+const SHUT_RD = 0;
+
+/**
+ * From now on the peer of a Unix socket can send nothing: it gets EPIPE. What it has sent is still read, then the end. False:
+ * the socket is closed.
+ */
+export function endReading(socket: Socket): boolean {
+  const fd = descriptorOf(socket);
+  return fd !== undefined && shutdown(fd, SHUT_RD) === 0;
 }
 
 /** The supplementary groups of the peer: none where the kernel does not tell them. */

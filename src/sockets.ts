@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Config, ConfigError } from './config.ts';
 import type { Logger } from './log.ts';
-import { groupId, openFileLimit, peerIdentity } from './posix.ts';
+import { endReading, groupId, openFileLimit, peerIdentity } from './posix.ts';
 import type { Reporter } from './reporter.ts';
 import { type InheritedSocket, type ListeningSocket, listenOn, type SocketOptions } from './socket/listen.ts';
 import type { Peer } from './wire/conversation.ts';
@@ -79,6 +79,7 @@ export class Sockets {
         return start(peer);
       },
       identify: peerIdentity,
+      endReading,
     });
     this.#listening.push(socket);
     return socket;

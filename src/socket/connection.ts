@@ -54,6 +54,7 @@ export class Connection {
   #state: 'open' | 'ending' | 'closing' = 'open';
   #awaiting = false;
   #readAhead = 0;
+  #maxReadAhead = READ_AHEAD_BYTES;
   #greeted = false;
   #clock: NodeJS.Timeout | undefined;
   /** Runs while the peer is held back, if the conversation has no endless patience. */
@@ -103,6 +104,20 @@ export class Connection {
     this.#pump();
   }
 
+  /**
+   * The peer can send no more, and knows it: what it has sent is read and answered, then the connection closes. So each
+   * request that left its peer is answered, also one that nobody has read yet.
+   */
+  finishAll(endReading: ((socket: Socket) => boolean) | undefined): void {
+    if (endReading?.(this.#socket) !== true) {
+      this.finish();
+      return;
+    }
+    // There is no more than the kernel has kept; and only behind it is the end, which lets a waiting answer come.
+    this.#maxReadAhead = Number.POSITIVE_INFINITY;
+    this.#socket.resume();
+  }
+
   /** Closes at once. */
   destroy(): void {
     this.#socket.destroy();
@@ -115,7 +130,7 @@ export class Connection {
     if (!this.#greeted) this.#greet();
     if (this.#awaiting || this.#held()) {
       this.#readAhead += chunk.length;
-      if (this.#readAhead > READ_AHEAD_BYTES) this.#socket.pause();
+      if (this.#readAhead > this.#maxReadAhead) this.#socket.pause();
       return;
     }
     this.#pump();

@@ -34,6 +34,8 @@ export interface SocketOptions {
   readonly start: (peer: Peer) => Conversation;
   /** Told of each connection that was refused. */
   readonly refused: () => void;
+  /** Keeps the peer from sending any more; false when that can't be. Absent: what was not read yet is thrown away. */
+  readonly endReading?: ((socket: Socket) => boolean) | undefined;
   /** Asks who is at the other end. Absent: nobody wants to know. */
   readonly identify?: ((socket: Socket) => PeerIdentity | undefined) | undefined;
 }
@@ -44,7 +46,7 @@ export interface ListeningSocket {
   readonly counters: ConnectionCounters;
   /** Takes no new connections, and removes the file unless the socket was inherited. */
   stopListening(): void;
-  /** Lets each connection finish what is under way, and closes it then. */
+  /** Answers what each connection has sent until now, and closes it then. */
   finish(): void;
   /** Settles when it no longer listens and every connection has closed. */
   readonly drained: Promise<void>;
@@ -148,7 +150,7 @@ class Listening implements ListeningSocket {
   }
 
   finish(): void {
-    for (const connection of this.#connections) connection.finish();
+    for (const connection of this.#connections) connection.finishAll(this.#options.endReading);
   }
 
   destroy(): void {
