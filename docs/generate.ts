@@ -7,6 +7,7 @@ import { DATAPATH_QUEUE, INTERFACE_PAGES } from './interface-pages.ts';
 import { renderCommands } from './render-commands.ts';
 import { renderDashboard } from './render-dashboard.ts';
 import { renderInterface, renderOverview } from './render-interface.ts';
+import { renderDaemonManPage, renderSettingsManPage } from './render-man.ts';
 import { renderMetrics } from './render-metrics.ts';
 
 /** The pages and files that come from the code: `npm run docs` writes them, `--check` only compares. */
@@ -18,6 +19,8 @@ export const GENERATED: readonly { readonly path: string; readonly render: () =>
   { path: 'docs/metrics.md', render: renderMetrics },
   { path: 'docs/grafana-dashboard.json', render: renderDashboard },
   { path: 'docs/datapathctl.md', render: () => renderCommands(COMMANDS) },
+  { path: 'docs/datapathd.8', render: renderDaemonManPage },
+  { path: 'docs/datapathd.toml.5', render: renderSettingsManPage },
   { path: 'docs/datapathctl.1', render: () => renderManPage(COMMANDS) },
 ];
 

@@ -92,7 +92,7 @@ const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${tex
 const paragraph = (text: string): string[] => [escaped(text)];
 
 /** Nothing in a text is a request or an escape, and a hyphen is one that can be copied. */
-const escaped = (text: string): string =>
+export const escaped = (text: string): string =>
   text.replace(/\\/g, '\\e').replace(/-/g, '\\-').replace(/^[.']/, '\\&$&');
 
 const quoted = (text: string): string => `"${escaped(text).replace(/"/g, '\\(dq')}"`;

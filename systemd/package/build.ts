@@ -5,6 +5,7 @@ import { bundle } from './bundle.ts';
 import { ZSH_COMPLETIONS as DEBIAN_ZSH, makeDeb } from './deb.ts';
 import { LicenceError, readComponent, renderCopyright } from './licences.ts';
 import type { Product } from './product.ts';
+import { makeRpm, ZSH_COMPLETIONS as RPM_ZSH } from './rpm.ts';
 import { run, ToolError } from './run.ts';
 import { findRuntime, isArchitecture } from './runtime.ts';
 import { renderSbom } from './sbom.ts';
@@ -32,7 +33,9 @@ export async function buildPackages(product: Product, into: string): Promise<str
     const parts = { project, bundled, node: runtime.node, koffi: runtime.koffi, copyright, sbom };
     const debian = join(work, 'deb');
     layOut(debian, { ...parts, zshCompletions: DEBIAN_ZSH });
-    return [await makeDeb(debian, product, into)];
+    const others = join(work, 'rpm');
+    layOut(others, { ...parts, zshCompletions: RPM_ZSH });
+    return [await makeDeb(debian, product, into), await makeRpm(others, product, into)];
   } finally {
     await rm(work, { recursive: true, force: true });
   }
