@@ -96,6 +96,29 @@ ask
     assert.deepEqual(lines, ['inactive', answer, answer, 'inactive', answer]);
   });
 
+  test('restarts under load leave no request unanswered, and keep each message once', async (t) => {
+    const lines = await underSystemd(
+      t,
+      `systemctl start datapathd.socket datapathd
+python3 "$PROJECT/test/service/systemd/load.py" /run/datapathd/switch.sock load /run/stop > /run/load &
+load=$!
+for restart in 1 2 3; do
+  systemctl restart datapathd
+  until datapathctl list --all | grep -q load; do :; done
+done
+touch /run/stop
+wait $load
+cat /run/load
+printf 'GET / HTTP/1.1\\r\\nconnection: close\\r\\n\\r\\n' | socat -t30 - UNIX-CONNECT:/run/datapathd/switch.sock | grep -o '"payload":"[0-9]*:[0-9]*"' > /run/kept
+sort -u /run/kept | wc -l
+wc -l < /run/kept
+`,
+    );
+    const [sent = '', different, kept] = lines;
+    assert.match(sent, /^[1-9][0-9]*$/);
+    assert.deepEqual([different, kept], [sent, sent]);
+  });
+
   test('one that hangs is ended and started again', async (t) => {
     const lines = await underSystemd(
       t,
