@@ -116,6 +116,8 @@ export async function preparePlugins(t: TestContext, answering: Answering): Prom
     const chunks: Buffer[] = [];
     peer.on('data', (chunk) => chunks.push(chunk));
     await once(peer, 'end');
+    // A script that was killed before it asked wants no answer.
+    if (chunks.length === 0) return;
     const { print, exit } = await answer(readCall(Buffer.concat(chunks).toString()));
     peer.end(`${exit}\n${print}`);
   });
