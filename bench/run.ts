@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { type Figure, type Row, verdict } from './figure.ts';
 import { change } from './figures/change.ts';
 import { memory } from './figures/memory.ts';
+import { packaged } from './figures/package.ts';
 import { http, jsonLines, messagePack } from './figures/rates.ts';
 import { start } from './figures/start.ts';
 import { storageActivate, storageWorker } from './figures/storage-activate.ts';
@@ -27,6 +28,7 @@ const FIGURES: readonly Figure[] = [
   synchronisation,
   memory,
   start,
+  packaged,
   switchHttp,
   switchWaiting,
   switchPush,
