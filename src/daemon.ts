@@ -183,7 +183,7 @@ class House {
     const over = AbortSignal.timeout(this.#options.config.shutdown.timeout);
     // What the view knows stays known to the calls that are still under way.
     await Promise.all([this.#view?.stop(), this.#publisher?.stop()]);
-    for (const socket of this.#sockets.all) socket.stopListening();
+    await Promise.all(this.#sockets.all.map((socket) => socket.stopListening()));
     this.#switch?.host.stop();
     await Promise.race([this.#drain(), aborted(over)]);
     for (const socket of this.#sockets.all) socket.destroy();

@@ -71,7 +71,7 @@ export class Queues {
     this.#services.add(service);
     return {
       stop: async () => {
-        socket.stopListening();
+        await socket.stopListening();
         socket.finish();
         await Promise.all([onSwitch?.stop(), socket.drained]);
         sockets.forget(socket);

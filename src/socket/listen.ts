@@ -1,5 +1,6 @@
 import { chmodSync, chownSync, lstatSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { setImmediate as nextRound } from 'node:timers/promises';
 import ipc from 'node-ipc';
 import type { Conversation, Peer, PeerIdentity } from '../wire/conversation.ts';
 import { Connection, type ConnectionCounters, type ConnectionLimits, newCounters } from './connection.ts';
@@ -44,8 +45,11 @@ export interface SocketOptions {
 export interface ListeningSocket {
   readonly path: string;
   readonly counters: ConnectionCounters;
-  /** Takes no new connections, and removes the file unless the socket was inherited. */
-  stopListening(): void;
+  /**
+   * Takes no new connections, and removes the file unless the socket was inherited. Settles when those are taken that had
+   * been made before.
+   */
+  stopListening(): Promise<void>;
   /** Answers what each connection has sent until now, and closes it then. */
   finish(): void;
   /** Settles when it no longer listens and every connection has closed. */
@@ -112,6 +116,7 @@ class Listening implements ListeningSocket {
   server: Server | undefined;
   readonly #options: SocketOptions;
   readonly #connections = new Set<Connection>();
+  #isClosed = false;
   #setDrained: () => void = () => {};
 
   constructor(options: SocketOptions) {
@@ -143,9 +148,19 @@ class Listening implements ListeningSocket {
     this.#connections.add(new Connection(socket, start, limits, this.counters, gone, identify?.(socket)));
   }
 
-  stopListening(): void {
-    this.server?.close();
+  async stopListening(): Promise<void> {
+    const { server } = this;
+    if (server === undefined) return;
     this.server = undefined;
+    // What waits at an inherited socket is there for the next process. Here the kernel would reset it: nobody can come any
+    // more, and after a whole round of the event loop all have been taken.
+    if (this.#options.inherited === undefined) {
+      rmSync(this.path, { force: true });
+      await nextRound();
+      await nextRound();
+    }
+    server.close();
+    this.#isClosed = true;
     this.#settle();
   }
 
@@ -158,7 +173,7 @@ class Listening implements ListeningSocket {
   }
 
   #settle(): void {
-    if (this.server === undefined && this.#connections.size === 0) this.#setDrained();
+    if (this.#isClosed && this.#connections.size === 0) this.#setDrained();
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { endReading } from '../../src/posix.ts';
 import { connectClient } from '../helpers/client.ts';
@@ -12,9 +14,21 @@ test('a request that has left its client when the end begins is answered, though
   assert.equal(await client.receiveLine(), 'first');
   // Written into the socket at once, and read by the daemon only after this turn.
   client.send('unread\n');
-  socket.stopListening();
+  await socket.stopListening();
   socket.finish();
   assert.equal((await client.receiveAll()).toString(), 'unread\n');
+  await socket.drained;
+});
+
+test('a connection that nobody has taken yet when the end begins is answered, too', async (t) => {
+  const socket = await listen(t, () => lines(echo), { endReading });
+  // Both are done by the kernel at once; the daemon takes the connection after this turn.
+  const waiting = connect(socket.path);
+  waiting.end('waiting\n');
+  const answer = text(waiting);
+  await socket.stopListening();
+  socket.finish();
+  assert.equal(await answer, 'waiting\n');
   await socket.drained;
 });
 
@@ -23,7 +37,7 @@ test('a client that sends when the end has begun is told that nobody takes it', 
   const socket = await listen(t, () => lines((line) => held.promise.then(() => echo(line))), { endReading });
   const client = await connectClient(t, socket.path);
   client.send('slow\n');
-  socket.stopListening();
+  await socket.stopListening();
   socket.finish();
   const failed = once(client.socket, 'error');
   client.send('late\n');
@@ -51,7 +65,7 @@ test('an answer that waits for more to happen comes at the end, however much was
   await asked.promise;
   const many = 'more\n'.repeat(27_000);
   client.send(many);
-  socket.stopListening();
+  await socket.stopListening();
   socket.finish();
   assert.equal((await client.receiveAll()).toString(), `slow\n${many}`);
 });

@@ -57,8 +57,8 @@ export async function listen(
     start,
     ...overrides,
   });
-  t.after(() => {
-    socket.stopListening();
+  t.after(async () => {
+    await socket.stopListening();
     socket.destroy();
   });
   return socket;

@@ -107,7 +107,7 @@ test('stopping removes the socket file and lets what is under way finish', async
   const client = await connectClient(t, socket.path);
   client.send('one\n');
   assert.equal(await client.receiveLine(), 'one');
-  socket.stopListening();
+  await socket.stopListening();
   socket.finish();
   await socket.drained;
   assert.ok(!existsSync(socket.path));
