@@ -37,7 +37,9 @@ if (IS_ROOT) {
     return root;
   };
 
-  test('the same source makes the same packages', async () => {
+  test('the same source makes the same packages, also later and with another umask', async (t) => {
+    const umask = process.umask(0o077);
+    t.after(() => process.umask(umask));
     const again = await packagesOf(FIRST, 'again');
     assert.deepEqual(
       again.map((path) => basename(path)),
