@@ -90,8 +90,10 @@ function contents(types: readonly NamedType[], schema: TSchema): string {
   return `struct { ${members.join('; ')} }`;
 }
 
-/** An example value: texts are the names of what they stand for, lists of texts have `count` members. */
+/** An example value: the schema's own, or else texts are the names of what they stand for, lists of texts have `count` members. */
 export function example(schema: TSchema, name: string, count: number): unknown {
+  const own: unknown = Object.getOwnPropertyDescriptor(schema, 'examples')?.value;
+  if (Array.isArray(own)) return own[0];
   if (IsObject(schema)) {
     return Object.fromEntries(
       Object.entries(schema.properties).map(([field, member]) => [field, example(member, field, count)]),

@@ -270,7 +270,10 @@ export const DatapathdInterface = defineInterface({
       description: 'Reads both sides of a disk in xenstore, and says what is missing and what that means.',
       params: Type.Object({
         dbg: Dbg,
-        device: text('The disk as DOMID/DEVICE, the device as a number or a name: 3/xvda'),
+        device: Type.String({
+          description: 'The disk as DOMID/DEVICE, the device as a number or a name: 3/xvda',
+          examples: ['3/xvda'],
+        }),
       }),
       result: { name: 'explanation', description: 'What its keys come to', schema: Explanation },
     },
@@ -327,7 +330,10 @@ export const DatapathdInterface = defineInterface({
       params: Type.Object({
         dbg: Dbg,
         kind: Type.Enum(['volume', 'datapath'], { description: 'What the plugin is' }),
-        name: text('Its queue or its URI scheme'),
+        name: Type.String({
+          description: 'Its queue or its URI scheme',
+          examples: ['org.xen.xapi.storage.rawfiles'],
+        }),
         after: Type.Integer({ description: 'The number of the last call that is known; 0: none is' }),
       }),
       result: { name: 'recorded', description: 'The calls', schema: Recorded },

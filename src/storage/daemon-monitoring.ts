@@ -17,11 +17,17 @@ export type LevelReport = Static<typeof LevelReport>;
 
 export const LogChange = Type.Object({
   dbg: Dbg,
-  subsystem: maybe(text('The part of the daemon; absent: all')),
-  level: maybe(text('What is to be logged of it; absent: what the settings say')),
+  subsystem: maybe(Type.String({ description: 'The part of the daemon; absent: all', examples: ['rpc'] })),
+  level: maybe(
+    Type.String({
+      description: 'What is to be logged of it; absent: what the settings say',
+      examples: ['debug'],
+    }),
+  ),
   seconds: maybe(
     Type.Number({
       description: 'After which time it is again what the settings say; absent: after a restart or a reload',
+      examples: [600],
     }),
   ),
 });

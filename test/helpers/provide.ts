@@ -16,6 +16,8 @@ const TOOLS = [
   { program: 'nbdcopy', package: 'libnbd-bin' },
   { program: 'promtool', package: 'prometheus' },
   { program: 'chromium', package: 'chromium' },
+  { program: 'mscgen', package: 'mscgen' },
+  { program: 'man', package: 'man-db' },
 ] as const;
 
 /** What tests run that only root can run. */

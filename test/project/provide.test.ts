@@ -20,6 +20,8 @@ const PROGRAMS = [
   'nbdcopy',
   'promtool',
   'chromium',
+  'mscgen',
+  'man',
   'dpkg',
   'dpkg-deb',
   'tar',

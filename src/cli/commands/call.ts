@@ -21,7 +21,7 @@ export const callCommand = defineCommand({
   examples: [
     'datapathctl call org.xen.xapi.datapath Plugin.ls',
     `datapathctl call org.xen.xapi.datapath Plugin.ls '{"dbg":"me"}' --timeout 5`,
-    'datapathctl call some.queue --file request.json',
+    'datapathctl call my.queue --file request.json',
   ],
   arguments: {
     queue: queueArgument('the queue to call'),

@@ -86,7 +86,7 @@ export const datapathSelectCommand = defineCommand({
   ],
   examples: [
     'datapathctl datapath select raw+file:///srv/disk.img --domain 5',
-    'datapathctl datapath select --sr 7c1d9a52-3c4b-4d4e-9a37-6f0e8f6a2b11 --volume 12',
+    'datapathctl datapath select --sr 7c1d9a52-3c4b-4d4e-9a37-6f0e8f6a2b11 --volume 6ef2f31c-0b7a-4d8e-9a0e-2f4c5b6d7e80',
   ],
   arguments: { uri: { doc: 'the URI; without it --sr and --volume', read: asText, optional: true } },
   options: {

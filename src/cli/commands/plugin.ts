@@ -104,8 +104,8 @@ export const pluginCallCommand = defineCommand({
     'The exit status is 1 when the answer is an error; with --json that is printed, too.',
   ],
   examples: [
-    'datapathctl plugin call org.xen.xapi.storage.mine SR.ls sr=/srv/mine',
-    'datapathctl plugin call org.xen.xapi.storage.mine Volume.resize sr=/srv/mine key=12 new_size:=1073741824',
+    'datapathctl plugin call org.xen.xapi.storage.rawfiles SR.ls sr=/srv/disks',
+    'datapathctl plugin call org.xen.xapi.storage.rawfiles Volume.resize sr=/srv/disks key=6ef2f31c-0b7a-4d8e-9a0e-2f4c5b6d7e80 new_size:=1073741824',
     `datapathctl plugin call raw+file Datapath.attach '{"uri":"raw+file:///srv/disk.img","domain":"0"}'`,
   ],
   arguments: {

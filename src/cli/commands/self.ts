@@ -42,7 +42,7 @@ export const manCommand = (commands: () => readonly Command[]): Command =>
     name: 'man',
     summary: 'print the manual page, for man -l -',
     details: [],
-    examples: ['datapathctl man | man -l -', 'datapathctl man > /usr/local/share/man/man1/datapathctl.1'],
+    examples: ['datapathctl man | man -l -', 'datapathctl man > datapathctl.1'],
     arguments: {},
     options: {},
     alone: true,

@@ -16,7 +16,7 @@ export const topCommand = defineCommand({
     'On a terminal the table is drawn anew until Ctrl-C; elsewhere one is printed as plain text, or as many as --count says. When so much waits in the switch that it takes long to tell, the tables come less often than --interval says. Queues with the most messages come first. Reply queues are shown when something is in them or passes through.',
     'IN/s are messages that were sent, ACKED/s those that were acknowledged, between this table and the one before. They are counted in the trace of the switch: when that has lost events, which is told above the table, there were more.',
   ],
-  examples: ['datapathctl top', 'datapathctl top --count 3 --interval 5 --json'],
+  examples: ['datapathctl top', 'datapathctl top --count 3 --interval 0.5 --json'],
   arguments: {},
   options: {
     interval: { doc: 'time between two tables', value: 'seconds', read: asSeconds, default: 1 },
