@@ -80,6 +80,7 @@ export class Followers {
     const next = this.#recent[0]?.number ?? this.#next;
     const follower: Follower = { reader, told: new Map(), next, behindSince: undefined };
     this.#followers.add(follower);
+    reader.send(`retry: ${RETRY_MS}\n\n`);
     this.#tell();
     return () => {
       this.#followers.delete(follower);
@@ -163,7 +164,7 @@ export class Followers {
 }
 
 /** After which a browser asks again. */
-const RETRY_MS = 5000;
+const RETRY_MS = 2000;
 
 /** The text is JSON, which has no line breaks. */
 const eventText = (name: string, text: string): string => `event: ${name}\ndata: ${text}\n\n`;

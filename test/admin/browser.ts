@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { after, type TestContext } from 'node:test';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 
 /** A real browser, one for all tests of a file, that looks at the page of a daemon. */
 
@@ -17,6 +17,9 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+
+/** A test that waits for longer waits for nothing. */
+const PATIENCE_MS = 20_000;
 
 let launched: Promise<Browser> | undefined;
 
@@ -75,6 +78,7 @@ export async function openPage(
 ): Promise<Opened> {
   const context = await (await browser()).newContext({ viewport: { width: 1280, height: 900 }, ...options });
   t.after(() => context.close());
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   const complaints: string[] = [];
   const asked: string[] = [];
@@ -86,3 +90,11 @@ export async function openPage(
   await page.goto(url);
   return { page, complaints, asked };
 }
+
+export async function goTo(page: Page, view: string): Promise<void> {
+  await page.getByRole('navigation').getByRole('link', { name: view }).click();
+  await page.getByRole('heading', { name: view, level: 2 }).waitFor();
+}
+
+export const isFocused = (element: Locator): Promise<boolean> =>
+  element.evaluate((node) => node.matches(':focus'));

@@ -1,14 +1,25 @@
+import { callsView } from './calls-view.ts';
 import { byId, setAttribute, setText } from './dom.ts';
 import { follow, type Live } from './live.ts';
 import { setChip } from './parts.ts';
+import { pluginsView } from './plugins.ts';
 import { queuesView } from './queues.ts';
+import { stateView } from './state.ts';
+import { storageView } from './storage.ts';
 import type { View } from './view.ts';
 import { age, plural } from './words.ts';
 
 /** The views by the names of their sections. */
 const VIEWS: Readonly<Record<string, View>> = {
   queues: queuesView,
+  calls: callsView,
+  storage: storageView,
+  plugins: pluginsView,
+  state: stateView,
 };
+
+/** Its id is not the name in the links: a browser would take the focus from the link that leads to it. */
+const sectionOf = (view: string): HTMLElement => byId(`view-${view}`);
 
 const [FIRST = ''] = Object.keys(VIEWS);
 const links = [...byId('views').querySelectorAll('a')];
@@ -29,7 +40,7 @@ function requestDraw(): void {
 
 function draw(): void {
   const name = current();
-  const update = updates.get(name) ?? VIEWS[name]?.(byId(name));
+  const update = updates.get(name) ?? VIEWS[name]?.(sectionOf(name));
   if (update === undefined) return;
   updates.set(name, update);
   update(live);
@@ -76,7 +87,7 @@ function drawTop(): void {
 
 function show(): void {
   const name = current();
-  for (const each of Object.keys(VIEWS)) byId(each).hidden = each !== name;
+  for (const each of Object.keys(VIEWS)) sectionOf(each).hidden = each !== name;
   for (const link of links) setAttribute(link, 'aria-current', nameOf(link) === name ? 'page' : undefined);
   document.title = `${links.find((link) => nameOf(link) === name)?.textContent ?? ''} – datapathd`;
   draw();

@@ -30,7 +30,7 @@ export function table(label: string, columns: readonly Column[]): { whole: HTMLE
 
 /** A cell that says its column by itself where there is no room for a table. */
 export const cell = ({ name, isNumber }: Column, ...children: readonly Child[]): HTMLTableCellElement =>
-  h('td', { 'data-label': name, class: isNumber ? 'number' : undefined }, ...children);
+  h('td', { 'data-label': name, class: isNumber ? 'number' : undefined }, h('div', {}, ...children));
 
 /** What is said where there is nothing to show. */
 export const empty = (): HTMLElement => h('p', { class: 'empty' });
