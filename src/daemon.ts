@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, resolveSwitchPath, type Subsystem } from './config.ts';
 import { Admin } from './daemon/admin.ts';
+import { callLog } from './daemon/call-log.ts';
 import { inheritedSockets } from './daemon/inherited.ts';
 import { takeDirectory } from './daemon/locks.ts';
 import { logOperation, logPage } from './daemon/log-page.ts';
@@ -20,7 +21,6 @@ import type { Log } from './log.ts';
 import type { LogLevels } from './log-levels.ts';
 import { createReporters, type Reporter } from './reporter.ts';
 import { failedAnswer } from './rpc/failed.ts';
-import type { ServiceObserver } from './rpc/service.ts';
 import type { ListeningSocket } from './socket/listen.ts';
 import { Sockets } from './sockets.ts';
 import { type DurableSwitch, type DurableSwitchOptions, openDurableSwitch } from './switch/durable.ts';
@@ -235,7 +235,7 @@ class House {
     this.#publisher = startSrPublisher({ ...where, timeout: requestTimeout });
     this.#storage = await openStorage({
       ...{ config, version, levels, timelines, now, logger: levels.logger('storage') },
-      observer: this.#observer(),
+      observer: callLog(levels.logger('rpc'), this.#reporter('rpc')),
       journal: this.#journal('storage'),
       scriptsDirectory: stateDirectory === '' ? undefined : join(stateDirectory, 'scripts'),
       view: this.#view,
@@ -296,17 +296,6 @@ class House {
     const report = this.#reporter('journal');
     const warn = (text: string): void => report('warn', 'journal', {}, text);
     return { ...config.journal, directory, warn, meter: this.#telemetry.journal(folder) };
-  }
-
-  #observer(): ServiceObserver {
-    const logger = this.#options.levels.logger('rpc');
-    const report = this.#reporter('rpc');
-    return {
-      wanted: () => logger.isLevelEnabled('debug'),
-      answered: (record) => logger.debug(record, 'call'),
-      threw: (method, error) =>
-        report('error', `${method} threw`, { method, err: error }, `${method} failed`),
-    };
   }
 
   #running(): Running {

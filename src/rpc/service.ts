@@ -43,7 +43,8 @@ export interface CallRecord {
 export interface ServiceObserver {
   /** Whether `answered` is wanted now: a call costs nothing more when it is not. */
   wanted(): boolean;
-  answered(record: CallRecord): void;
+  /** With the parameters, which tell what the call was about. */
+  answered(record: CallRecord, params: Struct): void;
   /** A method threw what its interface does not declare: a fault of ours, not of the caller. */
   threw(method: string, error: unknown): void;
 }
@@ -124,7 +125,10 @@ export function createService(
   const settle = (call: Call, begun: number | undefined, answer: Answer): Answer => {
     counters.calls += 1;
     if (answer.type === 'error') counters.errors += 1;
-    if (begun !== undefined) observer.answered(record(queue, call, now() - begun, answer));
+    if (begun !== undefined) {
+      const params = namedParams(call.params) ?? {};
+      observer.answered(record(queue, call.method, params, now() - begun, answer), params);
+    }
     return answer;
   };
 
@@ -158,11 +162,10 @@ const wrongParams = (params: Value | undefined): string =>
 /** What of a caller's own name for what it does is kept for the log. */
 const LONGEST_DBG = 256;
 
-function record(queue: string, call: Call, ms: number, answer: Answer): CallRecord {
-  const dbg = namedParams(call.params)?.dbg;
+function record(queue: string, method: string, { dbg }: Struct, ms: number, answer: Answer): CallRecord {
   return {
     queue,
-    method: call.method,
+    method,
     dbg: typeof dbg === 'string' ? dbg.slice(0, LONGEST_DBG) : undefined,
     ms,
     outcome: answer.type === 'result' ? 'ok' : answer.error.kind,

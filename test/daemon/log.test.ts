@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { exchange } from '../helpers/client.ts';
 import { type DaemonProcess, diagnostics, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
+import { SR, throughSwitch, VOLUME } from '../helpers/plugins.ts';
 import { runProgram } from '../helpers/programs.ts';
+import { withStorage } from './storage-helpers.ts';
 
 const call = (method: string, dbg: string): string => JSON.stringify({ method, params: [{ dbg }], id: 1 });
 
@@ -74,4 +76,11 @@ test('diagnostics tells versions, uptime, configuration, view, queues, sockets a
   assert.match(text, new RegExp(`queues\n {2}${QUEUE.replaceAll('.', '\\.')}: 0 calls, 0 errors`));
   assert.match(text, /switch\.sock: 0 open, 0 accepted/);
   assert.match(text, /last warnings and errors\n {2}\(none\)/);
+});
+
+test('the line of a call names the SR and the disk that it was about', async (t) => {
+  const { daemon } = await withStorage(t, { flags: ['--log.level=debug'] });
+  await throughSwitch(t, daemon)('VDI.stat', { sr: SR, vdi: 'v1' });
+  const line = await daemon.logged(({ msg, method }) => msg === 'call' && method === 'VDI.stat');
+  assert.deepEqual([line.queue, line.sr, line.vdi], [VOLUME, SR, 'v1']);
 });
