@@ -98,3 +98,16 @@ export async function goTo(page: Page, view: string): Promise<void> {
 
 export const isFocused = (element: Locator): Promise<boolean> =>
   element.evaluate((node) => node.matches(':focus'));
+
+/** The browser's, for what is carried out there. */
+declare function getComputedStyle(
+  element: unknown,
+  pseudo: string,
+): { getPropertyValue(property: string): string };
+
+/** A property of an element as it is shown, or of what stands before it. */
+export const styleOf = (element: Locator, property: string, pseudo = ''): Promise<string> =>
+  element.evaluate((node, [name, before]) => getComputedStyle(node, before).getPropertyValue(name), [
+    property,
+    pseudo,
+  ] as const);
