@@ -6,10 +6,9 @@ import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { RUN_XENSTORED } from '../helpers/xenstored.ts';
 import { PROJECT } from './markdown.ts';
-import { IN_LINES, whereIs } from './prose.ts';
 import { IN_CHECKOUT } from './runs.ts';
 import { typeSteps } from './session.ts';
-import { assertAsShown, type Command, commandOf, commandsOf, nameOf } from './steps.ts';
+import { assertAsShown, type Command, commandsOf, nameOf } from './steps.ts';
 
 /** What somebody has who has cloned the project, with its packages or before they were installed. */
 async function checkout(t: TestContext, installed: boolean): Promise<string> {
@@ -34,15 +33,6 @@ function environment(t: TestContext): NodeJS.ProcessEnv {
   const folders = PATH.split(delimiter).filter((folder) => !folder.includes('node_modules'));
   return { ...env, PATH: [bin, ...folders].join(delimiter) };
 }
-
-test('the commands that stand in the lines of the pages and are for a checkout work there', async (t) => {
-  const commands = IN_LINES.filter((span) => whereIs(span) === 'checkout').map((span) =>
-    commandOf(span, span.text, {}),
-  );
-  const cwd = await checkout(t, true);
-  await startDaemonProcess(t, { directory: join(cwd, 'run') });
-  await typeAll(t, cwd, commands);
-});
 
 for (const run of IN_CHECKOUT) {
   test(`what ${nameOf(run)} says works in a checkout`, async (t) => {

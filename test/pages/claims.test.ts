@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import packageJson from '../../package.json' with { type: 'json' };
 import { SHELL, SPANS } from './markdown.ts';
 import { faultOf, IN_LINES } from './prose.ts';
-import { IN_CHECKOUT, LINES, LINES_IN_CHECKOUT, OF_INTERFACES, ON_HOST, UNRUN, UNRUN_LINES } from './runs.ts';
+import { IN_CHECKOUT, LINES, OF_INTERFACES, ON_HOST, UNRUN, UNRUN_LINES } from './runs.ts';
 import { claims } from './steps.ts';
 
 /** No command of a page is forgotten: neither a new one by the runs, nor one that is gone. */
@@ -29,7 +29,7 @@ test('each run, and each reason why there is none, is of commands that are there
     const gone = Object.keys(ways).filter((begin) => !texts.some((text) => text.startsWith(begin)));
     assert.deepEqual(gone, [], page);
   }
-  const begins = [...Object.keys(LINES.ways), ...LINES_IN_CHECKOUT, ...Object.keys(UNRUN_LINES)];
+  const begins = [...Object.keys(LINES.ways), ...Object.keys(UNRUN_LINES)];
   assert.deepEqual(
     begins.filter((begin) => !IN_LINES.some(({ text }) => text.startsWith(begin))),
     [],

@@ -1,6 +1,6 @@
 import { type TestContext, test } from 'node:test';
 import { onHost } from './host.ts';
-import { IN_LINES, whereIs } from './prose.ts';
+import { RUN_LINES } from './prose.ts';
 import { LINES, ON_HOST } from './runs.ts';
 import { assertAsShown, type Command, commandOf, commandsOf, nameOf, withBefore } from './steps.ts';
 
@@ -13,8 +13,7 @@ if (IS_ROOT) {
   }
 
   test('the commands that stand in the lines of the pages work on a host', (t) => {
-    const lines = IN_LINES.filter((span) => whereIs(span) === 'host');
-    const commands = lines.map((span) => commandOf(span, span.text, LINES.ways));
+    const commands = RUN_LINES.map((span) => commandOf(span, span.text, LINES.ways));
     return runThere(t, withBefore(LINES.before, commands));
   });
 }

@@ -2,7 +2,7 @@ import { CommanderError, type Command as Parser } from 'commander';
 import { COMMANDS, GROUPS } from '../../src/cli/commands.ts';
 import { buildParser } from '../../src/cli/program.ts';
 import { SPANS, type Span } from './markdown.ts';
-import { LINES_IN_CHECKOUT, UNRUN_LINES } from './runs.ts';
+import { UNRUN_LINES } from './runs.ts';
 
 /** Commands that stand within the lines of a page, in its prose and its tables. */
 
@@ -72,11 +72,10 @@ export const IN_LINES: readonly Span[] = SPANS.filter(
     SPANS.findIndex((other) => other.text === text) === index,
 );
 
-/** Where a command of a line is run. What is not told of is run on a host. */
-export function whereIs({ text }: Span): 'checkout' | 'host' | 'nowhere' {
-  if (LINES_IN_CHECKOUT.some((begin) => text.startsWith(begin))) return 'checkout';
-  return Object.keys(UNRUN_LINES).some((begin) => text.startsWith(begin)) ? 'nowhere' : 'host';
-}
+/** Those that are run, which is on a host. */
+export const RUN_LINES: readonly Span[] = IN_LINES.filter(
+  ({ text }) => !Object.keys(UNRUN_LINES).some((begin) => text.startsWith(begin)),
+);
 
 /** Why datapathctl would not take a command; none: it would. */
 export function faultOf(text: string): string | undefined {

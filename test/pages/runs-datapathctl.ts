@@ -104,8 +104,6 @@ export const LINES: Required<Pick<Run, 'before' | 'ways'>> = {
       until: 'Plugin.ls',
     },
     'datapathctl trace': { instead: { 'QUEUE.NUMBER': '"$(last_message)"' } },
-    'datapathctl completion': { before: 'mkdir -p /etc/bash_completion.d' },
-    'datapathctl man >': { before: 'mkdir -p /usr/local/share/man/man1' },
     'systemctl stop datapathd': { after: 'systemctl start datapathd' },
   },
 };

@@ -4,6 +4,9 @@ import type { Run } from './runs.ts';
 
 const RUNNING = 'systemctl start datapathd';
 
+/** The page is there, at the port that leads to the switch. */
+export const LOOKED_AT = 'until curl --silent --fail http://localhost:9156/admin/ > /dev/null; do :; done';
+
 /** As on a host with storage: the shipped plugins, and what their scripts may. */
 export const WITH_PLUGINS = `
 mkdir -p /usr/libexec/xapi-storage-script /etc/systemd/system/datapathd.service.d
@@ -26,6 +29,8 @@ const NEW = named('datapathd.service', 'datapathd.service');
 const OLD = named('message-switch.service', 'xapi-storage-script.service');
 
 export const HOST: readonly Run[] = [
+  { page: 'README.md', sections: ['On a host'], before: RUNNING },
+  { page: 'docs/operating.md', before: RUNNING },
   {
     page: 'docs/durability.md',
     before: RUNNING,
@@ -93,7 +98,7 @@ datapathctl call org.xen.xapi.datapath Plugin.ls`,
       socat: {
         until: '',
         meanwhile: {
-          text: 'until curl --silent --fail http://localhost:9156/admin/ > /dev/null; do :; done',
+          text: LOOKED_AT,
         },
       },
     },

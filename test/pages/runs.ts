@@ -1,5 +1,5 @@
 import { DATAPATHCTL, LINES, TRACING } from './runs-datapathctl.ts';
-import { HOST } from './runs-host.ts';
+import { HOST, LOOKED_AT } from './runs-host.ts';
 import type { Step } from './session.ts';
 
 /** Where the commands of the pages are run. Each block of a page is claimed by one run, or is said to run nowhere here. */
@@ -36,10 +36,12 @@ export const IN_CHECKOUT: readonly (Run & {
 })[] = [
   {
     page: 'README.md',
-    sections: ['First success'],
-    ways: { 'npm ci && npm start': { until: 'socat', stays: true } },
+    sections: ['In a minute', 'Five things to try'],
+    ways: {
+      'npm ci && npm start': { until: 'socat', stays: true },
+      socat: { until: '', meanwhile: { text: LOOKED_AT } },
+    },
   },
-  { page: 'README.md', sections: ['Talking to it'], daemon: true },
   { page: 'docs/metrics.md', daemon: true },
   {
     page: 'docs/shipped-plugins.md',
@@ -82,7 +84,8 @@ export const UNRUN: readonly (Claim & { readonly why: string })[] = [
   {
     page: 'README.md',
     sections: ['On a host'],
-    why: 'it installs what the tests on a host find installed',
+    begins: 'apt install',
+    why: 'no registry has the package: test/package makes it, and installs it on a bare Debian',
   },
   {
     page: 'CONTRIBUTING.md',
@@ -92,10 +95,7 @@ export const UNRUN: readonly (Claim & { readonly why: string })[] = [
 
 export { LINES };
 
-/** Of the commands that stand in lines: those that are typed in a checkout beside a daemon … */
-export const LINES_IN_CHECKOUT: readonly string[] = ['curl --silent --unix-socket run/'];
-
-/** … and those that are run by no test of the pages, by how they begin, with the reason. */
+/** Of the commands that stand in lines, those that are not run on a host, by how they begin, with the reason. */
 export const UNRUN_LINES: Readonly<Record<string, string>> = {
   'apt ':
     'the tests get what they need by themselves; test/package installs, upgrades and purges the package',

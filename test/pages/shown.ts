@@ -10,12 +10,16 @@ const VARIABLE: readonly RegExp[] = [
   // Uuids, and numbers of messages, which begin at the time of the start.
   /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/,
   /\b\d{16}\b/,
+  // The pids in the names of sessions.
+  /\b(?:datapathd|datapathctl):\d+\b/,
 ];
 
 /** What programs say on standard error though all is well. */
 export const ALLOWED_COMPLAINTS: readonly RegExp[] = [
   /^$/,
   /^(?:Created symlink|Removed) /,
+  // systemctl, of a process that has just ended.
+  /^Failed to dump process list for /,
   /^datapathctl: .* Ctrl-C ends it$/,
   // The log of a daemon in a terminal.
   /^\[[\d:.]+\] INFO/,
@@ -41,4 +45,6 @@ function patternFor(part: string): string {
   return `(?:${variable?.source})`;
 }
 
-const escaped = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+/** Columns are as wide as what stands in them. */
+const escaped = (text: string): string =>
+  text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&').replaceAll(/ {2,}/g, ' +');
