@@ -67,7 +67,10 @@ export async function startHost(t: TestContext, flags: readonly string[] = []): 
     ],
   });
   const path = daemon.switchSocket;
-  await startService(t, path, 'xenopsd-xc:2210', XENOPS, () => null);
+  // A start of a guest goes on for as long as the test does.
+  await startService(t, path, 'xenopsd-xc:2210', XENOPS, (method) =>
+    method === 'VM.start' ? new Promise(() => {}) : null,
+  );
   await startService(t, path, 'squeezed:1188', MEMORY, () => ({ reservation: 'r17' }));
   await startService(t, path, 'xcp-networkd:1301', NETWORK, () => ['xenbr0', 'xenbr1']);
   await startService(t, path, 'xcp-rrdd:1402', RRD, () => 5);

@@ -66,10 +66,10 @@ const NARROWEST_ON_PHONE = 76;
 const PHONE_WIDTH = 480;
 const WIDEST_LANE = 260;
 /** What happens with an arrow takes a whole row, which has room for its label; what is on one lane alone takes less. */
-const ROW = 25;
-const SHORT_ROW = 13;
+const ROW = 22;
+const SHORT_ROW = 11;
 /** Calls that are drawn at most. */
-const MOST_CALLS = 10;
+const MOST_CALLS = 8;
 /** Calls that are passed by at most, for want of room for their lanes: what is drawn is to be of one time. */
 const MOST_PASSED = 10;
 /** Calls at the same time on one lane stand beside each other. */
