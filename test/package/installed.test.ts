@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { basename } from 'node:path';
 import { before, test } from 'node:test';
+import { SHELL } from '../pages/markdown.ts';
+import { ON_DEBIAN } from '../pages/runs.ts';
+import { claims } from '../pages/steps.ts';
 import { Book } from '../torture/book.ts';
 import { connectTorture } from '../torture/client.ts';
 import { sender, transfer, type Worker } from '../torture/workers.ts';
@@ -39,6 +42,15 @@ if (IS_ROOT) {
     assert.equal(await debian.run('datapathd --version; datapathctl --version'), `${FIRST}\n${FIRST}\n`);
     assert.match(await debian.run('datapathctl list --all'), /org\.xen\.xapi\.datapath/);
     assert.equal(await debian.run('datapathd --check-config'), 'the configuration is sound\n');
+  });
+
+  test('it is installed, started and upgraded by the commands of the pages', async (t) => {
+    const debian = await bootDebian(t, PACKAGES_FOLDER);
+    for (const block of SHELL.filter((each) => ON_DEBIAN.some((claim) => claims(claim, each)))) {
+      await debian.run(`cd /packages\n${block.text}`);
+      const [, version] = /_([0-9.]+)-/.exec(block.text) ?? [];
+      assert.equal(await runningVersion(debian), version, `${block.page}:${block.line}`);
+    }
   });
 
   test('an upgrade while messages are sent and wait loses none of them', async (t) => {

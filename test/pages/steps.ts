@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type Block, SHELL } from './markdown.ts';
-import { type Claim, type Run, UNRUN, type Ways } from './runs.ts';
+import { type Claim, ON_DEBIAN, type Run, UNRUN, type Ways } from './runs.ts';
 import type { Outcome, Step } from './session.ts';
 import { ALLOWED_COMPLAINTS, patternOf } from './shown.ts';
 
@@ -25,7 +25,10 @@ export const nameOf = ({ page, sections = [], begins }: Claim): string =>
 /** The commands of a run, in the order of the page. */
 export function commandsOf(run: Run): readonly Command[] {
   const { byLine, before, ways = {} } = run;
-  const blocks = SHELL.filter((block) => claims(run, block) && !UNRUN.some((unrun) => claims(unrun, block)));
+  const elsewhere = [...ON_DEBIAN, ...UNRUN];
+  const blocks = SHELL.filter(
+    (block) => claims(run, block) && !elsewhere.some((other) => claims(other, block)),
+  );
   const commands = blocks.flatMap((block) => {
     const texts = byLine === true ? block.text.trimEnd().split('\n') : [block.text.trimEnd()];
     return texts.map((text) => commandOf(block, text, ways));
