@@ -81,7 +81,10 @@ function world(t: TestContext): World {
       storage: { srs: none, datapaths: none, trouble: undefined },
     };
   };
-  const trace = (from: number): TraceEvent[] => state.events.filter(({ number }) => number >= from);
+  const trace = (from: number): TraceEvent[] => {
+    state.asked += 1;
+    return state.events.filter(({ number }) => number >= from);
+  };
   const followers = new Followers({ limits: LIMITS, facts, trace, now: () => state.time });
   return state;
 }

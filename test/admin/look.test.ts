@@ -31,7 +31,9 @@ const LEAST_CONTRAST = `(() => {
   return least;
 })()`;
 
-const OVERFLOW = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+/** How much of anything is beyond its own right edge: to be scrolled to, or cut off. */
+const OVERFLOW = `Math.max(...[document.documentElement, ...document.querySelectorAll('.box, td, pre')]
+  .map((element) => element.scrollWidth - element.clientWidth))`;
 
 test('a host at work', async (t) => {
   const host = await startHost(t, ['--admin.interval=20ms']);

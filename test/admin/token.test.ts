@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type DaemonProcess, MAIN, spawnDaemon, startDaemonProcess } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
-import { openPage } from './browser.ts';
+import { goTo, openPage } from './browser.ts';
 
 /** The page over TCP: who is let in, and where the token is to be seen. */
 
@@ -149,6 +149,18 @@ for (const { what, text, mode, reason } of [
     );
   });
 }
+
+test('beside another switch the queues are shown that are served on it, and no calls', async (t) => {
+  const other = await startDaemonProcess(t, { flags: ['--storage.enabled=false'] });
+  const flags = ['--admin.listen=[::1]:0', `--admin.tokenFile=${tokenFile(t)}`];
+  const joining = ['--switch.mode=join', `--switch.path=${other.switchSocket}`];
+  const daemon = await startDaemonProcess(t, { flags: [...flags, ...joining] });
+  const { page } = await openPage(t, `http://${await addressOf(daemon)}/admin/?token=${TOKEN}`);
+  await page.getByRole('listitem').getByText(`org.xen.xapi.datapath on ${other.switchSocket}`).waitFor();
+  await page.getByRole('listitem').getByText('served', { exact: true }).waitFor();
+  await goTo(page, 'Calls');
+  await page.getByText('This daemon is not the switch').waitFor();
+});
 
 test('a start without a token ends where nobody would see a new one', async (t) => {
   const empty = join(tempDirectory(t), 'credentials');
