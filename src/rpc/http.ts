@@ -1,6 +1,6 @@
 import { farewell, type Reply, reply } from '../wire/conversation.ts';
 import type { Talk } from '../wire/converse.ts';
-import { createHttpReader, type HttpMessage, type HttpRequest } from '../wire/http.ts';
+import { createHttpReader, type HttpMessage, type HttpRequest, ONLY_PAGES } from '../wire/http.ts';
 import { statusOf } from '../wire/http-fault.ts';
 import { HTTP_CONTINUE, httpText } from '../wire/http-response.ts';
 import { JsonFailure } from '../wire/json.ts';
@@ -89,6 +89,10 @@ export function httpTalk(options: HttpService): Talk<HttpMessage> {
     }),
     answer: (message) => {
       if (message.type === 'continue') return reply(HTTP_CONTINUE);
+      if (message.fromBrowser && message.method !== 'GET') {
+        refused('http', ONLY_PAGES);
+        return respond(message, 403, TEXT_TYPE, measured(`${ONLY_PAGES}\n`));
+      }
       if (message.method === 'POST') return post(message);
       if (message.method !== 'GET') {
         // A client that sent HEAD would take a body for the next answer: RFC 9110, section 9.3.2.

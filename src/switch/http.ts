@@ -1,6 +1,6 @@
 import { type Conversation, farewell, type Peer, type Reply, reply } from '../wire/conversation.ts';
 import { converse } from '../wire/converse.ts';
-import { createHttpReader, type HttpRequest } from '../wire/http.ts';
+import { createHttpReader, type HttpRequest, ONLY_PAGES } from '../wire/http.ts';
 import { statusOf } from '../wire/http-fault.ts';
 import { HTTP_CONTINUE, httpHeadOf, httpResponse } from '../wire/http-response.ts';
 import type { Page } from '../wire/pages.ts';
@@ -74,10 +74,12 @@ export function httpConversation(
     }),
     answer: (message) => {
       if (message.type === 'continue') return reply(HTTP_CONTINUE);
+      if (message.fromBrowser && message.method !== 'GET') return respond(message, NO_BROWSERS);
       const page = pageFor(message);
       if (page !== undefined) return show(message, page);
       const web = message.method === 'GET' ? siteAt(message) : undefined;
       if (web !== undefined) return serve(message, web);
+      if (message.fromBrowser) return respond(message, NO_BROWSERS);
       const request = readRequest(message, limits.maxTransferTimeout);
       if (request.type === 'refused') return respond(message, request);
       const out = client.perform(request);
@@ -99,3 +101,5 @@ export function httpConversation(
     },
   });
 }
+
+const NO_BROWSERS: Refusal = { type: 'refused', status: 403, reason: ONLY_PAGES };

@@ -9,6 +9,8 @@ export interface Fields {
   mediaType: string | undefined;
   expect: string | undefined;
   host: string | undefined;
+  /** A browser says whose page has asked. */
+  secFetchSite: boolean;
 }
 
 export const newFields = (): Fields => ({
@@ -18,6 +20,7 @@ export const newFields = (): Fields => ({
   mediaType: undefined,
   expect: undefined,
   host: undefined,
+  secFetchSite: false,
 });
 
 /** What the readers of lines give where the bytes, as far as they are here, do not go on as such a line. */
@@ -35,12 +38,9 @@ export function readField(bytes: Buffer, start: number, fields: Fields): number 
   if (nameEnd === start || bytes[nameEnd] !== COLON) return NO_LINE;
   const valueEnd = endOfRun(bytes, nameEnd + 1, FIELD_VALUE);
   if (!isCrlf(bytes, valueEnd)) return NO_LINE;
-  const name = NAME_BY_LENGTH[nameEnd - start];
-  if (name !== undefined && isNamed(bytes, start, name)) {
-    const fault = note(fields, name, bytes, nameEnd + 1, valueEnd);
-    if (fault !== undefined) return fault;
-  }
-  return valueEnd + CRLF_BYTES;
+  const name = nameAt(bytes, start, nameEnd);
+  const fault = name === undefined ? undefined : note(fields, name, bytes, nameEnd + 1, valueEnd);
+  return fault ?? valueEnd + CRLF_BYTES;
 }
 
 /** Why a whole line is no header line. A line that continues the one before (obs-fold) is none. */
@@ -51,7 +51,7 @@ export function wrongField(line: string): HttpFault {
     : new HttpFault(400, `the header ${quoted(name)}: a control character in its value`);
 }
 
-/** The names that matter. No two are of the same length. */
+/** The names that matter. */
 const NAMES = [
   'content-length',
   'transfer-encoding',
@@ -59,12 +59,20 @@ const NAMES = [
   'content-type',
   'expect',
   'host',
+  'sec-fetch-site',
 ] as const;
 type Name = (typeof NAMES)[number];
 
-const NAME_BY_LENGTH: readonly (Name | undefined)[] = Array.from({ length: 32 }, (_, length) =>
-  NAMES.find((name) => name.length === length),
+const NAMES_BY_LENGTH: readonly (readonly Name[])[] = Array.from({ length: 32 }, (_, length) =>
+  NAMES.filter((name) => name.length === length),
 );
+
+function nameAt(bytes: Buffer, start: number, end: number): Name | undefined {
+  const names = NAMES_BY_LENGTH[end - start];
+  if (names === undefined) return undefined;
+  for (const name of names) if (isNamed(bytes, start, name)) return name;
+  return undefined;
+}
 
 /** The bytes are a token of the name's length: of a token's characters only capitals lack the bit that is set here. */
 function isNamed(bytes: Buffer, start: number, name: Name): boolean {
@@ -105,6 +113,9 @@ function note(fields: Fields, name: Name, bytes: Buffer, from: number, to: numbe
       break;
     case 'host':
       fields.host ??= oneOf(COMMON_HOSTS, bytes, start, end) ?? bytes.toString('latin1', start, end);
+      break;
+    case 'sec-fetch-site':
+      fields.secFetchSite = true;
       break;
   }
   return undefined;

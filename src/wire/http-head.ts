@@ -28,6 +28,8 @@ export interface RequestHead {
   readonly expectsContinue: boolean;
   /** As the client calls this server, where it says so. */
   readonly host: string | undefined;
+  /** A page in a browser has made the client ask: `Sec-Fetch-Site`, which no page can leave out (Fetch Metadata). */
+  readonly fromBrowser: boolean;
   readonly body: { readonly type: 'sized'; readonly bytes: number } | { readonly type: 'chunked' };
 }
 
@@ -195,7 +197,7 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
   const { method, target, minorVersion } = line;
   const body = bodyFraming(fields, minorVersion);
   if (body instanceof HttpFault) return body;
-  const { expect, mediaType, connection, host } = fields;
+  const { expect, mediaType, connection, host, secFetchSite: fromBrowser } = fields;
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return new HttpFault(417, `Expect: expected 100-continue, got ${quoted(expect)}`);
   }
@@ -207,6 +209,7 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
     // HTTP/1.0 knows no interim answers: RFC 9110, section 10.1.1.
     expectsContinue: expect !== undefined && minorVersion === 1,
     host,
+    fromBrowser,
     body,
   };
 }

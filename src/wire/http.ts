@@ -27,6 +27,8 @@ export interface HttpRequest {
   readonly keepAlive: boolean;
   /** As the client calls this server, where it says so. */
   readonly host: string | undefined;
+  /** A page in a browser has made the client ask: `Sec-Fetch-Site`, which no page can leave out (Fetch Metadata). */
+  readonly fromBrowser: boolean;
 }
 
 /** The peer waits with its body for the word to go on (`Expect: 100-continue`). */
@@ -35,6 +37,13 @@ export interface HttpContinue {
 }
 
 export type HttpMessage = HttpRequest | HttpContinue;
+
+/**
+ * Why a request is refused that a page in a browser has made: where a port leads to a socket, any site could have the browser of
+ * that machine send messages and calls.
+ */
+export const ONLY_PAGES =
+  'a page in a browser has asked for this (Sec-Fetch-Site): it may read pages, and nothing else';
 
 /** Where the reader stands in the stream. */
 type State =
@@ -209,9 +218,12 @@ class HttpReader implements Reader<HttpMessage> {
     return this.#finish(head, buffer.subarray(start, end));
   }
 
-  #finish({ method, target, contentType, keepAlive, host }: RequestHead, body: Buffer): HttpRequest {
+  #finish(
+    { method, target, contentType, keepAlive, host, fromBrowser }: RequestHead,
+    body: Buffer,
+  ): HttpRequest {
     this.#state = AT_START;
-    return { type: 'request', method, target, contentType, body, keepAlive, host };
+    return { type: 'request', method, target, contentType, body, keepAlive, host, fromBrowser };
   }
 
   #bodyTooLarge(what: string): HttpFault {

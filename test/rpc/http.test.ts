@@ -41,6 +41,18 @@ test('a connection is kept alive, and closed behind the answer to a request that
   assert.equal((await client.receiveAll()).length, 0);
 });
 
+test('a page in a browser calls nothing, and may read what this is', async (t) => {
+  const client = await connect(t);
+  const body = call('Test.same', 'x', 1);
+  const from = 'Sec-Fetch-Site: cross-site\r\n';
+  client.send(`POST / HTTP/1.1\r\n${from}Content-Length: ${body.length}\r\n\r\n${body}`);
+  const refused = await client.answer();
+  assert.equal(refused.status, 403);
+  assert.match(refused.body.toString(), /Sec-Fetch-Site/);
+  client.send(`GET / HTTP/1.1\r\n${from}\r\n`);
+  assert.equal((await client.answer()).status, 200);
+});
+
 test('XML that can not be read is answered by a fault, with a 200 as clients need it, and the connection goes on', async (t) => {
   const client = await connect(t);
   const { status, body } = await client.ask('POST', '/RPC2', '<methodCall><methodName>Test.same');

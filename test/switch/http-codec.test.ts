@@ -17,6 +17,7 @@ const read = (method: string, target: string, body: string | Buffer = NOTHING) =
       body: Buffer.from(body),
       keepAlive: true,
       host: undefined,
+      fromBrowser: false,
     },
     MAX_TIMEOUT,
   );
