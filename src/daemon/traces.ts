@@ -1,11 +1,10 @@
-import { readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { type Config, ConfigError } from '../config.ts';
 import type { Reporter } from '../reporter.ts';
 import type { SpanSender } from '../timeline/otlp.ts';
 import { spansOf } from '../timeline/spans.ts';
 import { newSpanId, Timelines } from '../timeline/timelines.ts';
+import { findSecret, type SecretFile } from './secret-file.ts';
 
 export interface TracesOptions {
   readonly config: Config;
@@ -90,26 +89,15 @@ export class Traces {
 const CREDENTIAL = 'otlp-headers';
 
 function findHeaders(file: string, credentials: string | undefined): Record<string, string> {
-  if (file !== '') return readHeaders(file, 'traces.headersFile');
-  const credential = credentials === undefined ? undefined : join(credentials, CREDENTIAL);
-  if (credential === undefined || statSync(credential, { throwIfNoEntry: false }) === undefined) return {};
-  return readHeaders(credential, `the credential ${CREDENTIAL}`);
+  const secret = findSecret({ setting: 'traces.headersFile', file, credential: CREDENTIAL, credentials });
+  return secret === undefined ? {} : headersIn(secret);
 }
 
 /** A token of HTTP, and a text of one line: RFC 9110, sections 5.1 and 5.5. */
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e\t]+)$/;
 
 /** What stands there is secret: what is wrong is told by its line. */
-function readHeaders(path: string, what: string): Record<string, string> {
-  let text: string;
-  let mode: number;
-  try {
-    text = readFileSync(path, 'utf8');
-    ({ mode } = statSync(path));
-  } catch (error) {
-    throw new ConfigError(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if ((mode & 0o007) !== 0) throw new ConfigError(`${what}: every user may read ${path}: chmod o= ${path}`);
+function headersIn({ what, path, text }: SecretFile): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
