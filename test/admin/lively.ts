@@ -96,7 +96,7 @@ export async function startHost(t: TestContext, flags: readonly string[] = []): 
   return { daemon, plugins, xapi, xenopsd, disks };
 }
 
-/** Brings a disk to a guest, as xenopsd does; gives the names of the calls. */
+/** Brings a disk to a guest, as xenopsd does. */
 export async function plug(
   { xenopsd, disks }: Host,
   name: string,

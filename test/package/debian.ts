@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { OWN_SYSTEM } from '../helpers/namespaces.ts';
 import { type Ran, runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 
@@ -58,8 +59,7 @@ export interface Debian {
 /** Boots it, with the packages of a folder at `/packages`; it ends with the test. */
 export async function bootDebian(t: TestContext, packages: string): Promise<Debian> {
   const folder = tempDirectory(t);
-  const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--net'];
-  const words = [...namespaces, 'sh', BOOT, folder, await debianRoot(), packages];
+  const words = [...OWN_SYSTEM, 'sh', BOOT, folder, await debianRoot(), packages];
   const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;

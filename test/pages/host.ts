@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { OWN_SYSTEM } from '../helpers/namespaces.ts';
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { PROJECT } from './markdown.ts';
@@ -48,8 +49,7 @@ ${FURNISH.replaceAll('$NODE', '/opt/node/node')}
 $NODE $project/test/pages/session.ts /test /root/datapathd
 `,
   );
-  const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--net'];
-  const words = [...namespaces, 'sh', BOOT, folder, PROJECT, process.execPath, '/test/script'];
+  const words = [...OWN_SYSTEM, 'sh', BOOT, folder, PROJECT, process.execPath, '/test/script'];
   const { stdout, stderr } = await runProgram(t, 'unshare', words);
   const log = readFileSync(join(folder, 'log'), 'utf8');
   assert.equal(log + stdout + stderr, '');

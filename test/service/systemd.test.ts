@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { OWN_SYSTEM } from '../helpers/namespaces.ts';
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 
@@ -42,8 +43,7 @@ echo 'xenstore = { startTimeout = "10ms", requestTimeout = "10ms" }' > /etc/data
 async function underSystemd(t: TestContext, lines: string): Promise<string[]> {
   const folder = tempDirectory(t);
   writeFileSync(join(folder, 'script'), `${WORDS}${lines}`);
-  const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc', '--net'];
-  const words = [...namespaces, 'sh', BOOT, folder, PROJECT, process.execPath, '/test/script'];
+  const words = [...OWN_SYSTEM, 'sh', BOOT, folder, PROJECT, process.execPath, '/test/script'];
   const { stdout, stderr } = await runProgram(t, 'unshare', words);
   const log = readFileSync(join(folder, 'log'), 'utf8');
   assert.notEqual(log, '', stdout + stderr);
