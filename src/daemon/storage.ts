@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config.ts';
 import type { Logger } from '../log.ts';
@@ -40,7 +39,7 @@ import { logChoice, sayHalfDone, tolerant } from './storage-log.ts';
 import { reportStorage, type StorageReport } from './storage-report.ts';
 import { callReport, followDomains, followScripts, noteChoice } from './storage-timelines.ts';
 import { publishable, takeOverSrs } from './taken-over.ts';
-import { listForXapi } from './xapi-directory.ts';
+import { VolumeQueues } from './volume-queues.ts';
 
 export interface StorageOptions {
   readonly config: Config;
@@ -105,8 +104,8 @@ export class Storage {
   readonly #waits = { calls: 0, ms: 0 };
   /** Called when there are plugins. */
   readonly #warnIfConfined: () => void;
-  readonly #served = new Map<string, Promise<Served>>();
-  #stopping = false;
+  readonly #queues: VolumeQueues;
+  #datapathQueue: Served | undefined;
 
   constructor(options: StorageOptions, durable: DurableStorage, running: RunningScripts | undefined) {
     const { config, logger, levels, timelines, now, view, publisher, measurements, askDomain } = options;
@@ -156,6 +155,8 @@ export class Storage {
       ...{ datapaths, recordings, registry: this.#registry },
       isBusy: (sr: string, vdi: string) => ordering.size(diskKey(sr, vdi)) > 0,
     };
+    const service = (queue: string): Service => this.#volumeService(queue);
+    this.#queues = new VolumeQueues({ config: config.sockets, logger, service, serve: options.serve });
   }
 
   /** Serves the datapath queue, and those of the volume plugins from when all plugins have been looked at. */
@@ -170,15 +171,15 @@ export class Storage {
         logger.warn({ reason: error.message }, 'the attached SRs are not all in xenstore'),
       );
     if (state.srs.size > 0) await view.settled(config.xenstore);
-    await this.#serve(this.#datapathService());
+    this.#datapathQueue = await this.#options.serve(this.#datapathService());
     this.#registry.onChange((change) => this.#changed(change));
     await this.#registry.ready;
     if (this.#registry.all().length > 0) this.#warnIfConfined();
     this.#askSrs();
     for (const { kind, name, plugin } of this.#registry.all()) {
-      if (kind === 'volume' && plugin !== undefined) this.#appeared(name);
+      if (kind === 'volume' && plugin !== undefined) this.#queues.appeared(name);
     }
-    await Promise.allSettled(this.#served.values());
+    await this.#queues.settled();
   }
 
   get plugins(): readonly PluginStatus[] {
@@ -202,8 +203,7 @@ export class Storage {
 
   /** Serves no more; settles when what is under way has ended, and all of it is kept. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    await Promise.all([...this.#served.values()].map(async (served) => (await served).stop()));
+    await Promise.all([this.#datapathQueue?.stop(), this.#queues.stop()]);
   }
 
   /** Ends what still runs, and lets go of all files. */
@@ -228,51 +228,14 @@ export class Storage {
     switch (change.type) {
       case 'registered':
       case 'replaced':
-        if (change.plugin.kind === 'volume') this.#appeared(change.plugin.name);
+        if (change.plugin.kind === 'volume') this.#queues.appeared(change.plugin.name);
         return;
       case 'removed':
-        if (change.kind === 'volume') this.#vanished(change.name);
+        if (change.kind === 'volume') this.#queues.vanished(change.name);
         return;
       case 'refused':
         return;
     }
-  }
-
-  #appeared(queue: string): void {
-    if (this.#stopping || this.#served.has(queue)) return;
-    const served = this.#serveVolumes(queue);
-    this.#served.set(queue, served);
-    served.catch((error: Error) => {
-      this.#served.delete(queue);
-      this.#options.logger.error({ queue, err: error }, 'a queue can not be served');
-    });
-  }
-
-  /** A volume plugin's queue, listed where xapi looks for it. */
-  async #serveVolumes(queue: string): Promise<Served> {
-    const { config, serve, logger } = this.#options;
-    const { directory, xapiDirectory } = config.sockets;
-    const served = await serve(this.#volumeService(queue));
-    if (xapiDirectory === '') return served;
-    const unlist = await listForXapi(xapiDirectory, queue, join(directory, queue)).catch((error: Error) => {
-      logger.warn({ queue, reason: error.message }, 'a socket can not be listed in sockets.xapiDirectory');
-    });
-    return {
-      stop: async () => {
-        await unlist?.();
-        await served.stop();
-      },
-    };
-  }
-
-  #vanished(queue: string): void {
-    const served = this.#served.get(queue);
-    this.#served.delete(queue);
-    served?.then((each) => each.stop()).catch(() => {});
-  }
-
-  async #serve(service: Service): Promise<void> {
-    this.#served.set(service.queue, Promise.resolve(await this.#options.serve(service)));
   }
 
   #datapathService(): Service {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { writeJson } from '../../src/wire/json.ts';
 import { isStruct } from '../../src/wire/value.ts';
 import { QUEUE } from '../helpers/daemon.ts';
-import { VOLUME_METHODS } from '../helpers/fake-storage.ts';
+import { URI, VOLUME_METHODS } from '../helpers/fake-storage.ts';
 import {
   fails,
   prints,
@@ -118,7 +118,7 @@ test('a plugin that appears gets a queue and a socket, and one that vanishes los
   assert.equal(await resultOf(caller('Query.diagnostics')), 'all is well');
   assert.equal(await resultOf(throughSocket(t, daemon, 'new')('Query.diagnostics')), 'all is well');
   plugins.remove('volume/new');
-  await daemon.logged(({ msg, plugin }) => plugin === 'new' && msg.includes('no more used'));
+  await daemon.logged(({ msg, queue }) => queue === 'new' && msg === 'a queue is no more served');
   await assert.rejects(
     throughSocket(t, daemon, 'new')('Query.diagnostics'),
     /ENOENT|ECONNREFUSED|ECONNRESET|the peer closed/,
@@ -126,6 +126,35 @@ test('a plugin that appears gets a queue and a socket, and one that vanishes los
   // It may come back under its name.
   plugins.write('volume/new', VOLUME_METHODS);
   assert.equal(await resultOf(caller('Query.diagnostics')), 'all is well');
+});
+
+test('a plugin that is back while a call from before runs is served after it, and the call is made once', async (t) => {
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+  const { plugins, daemon } = await withStorage(t, {
+    answering:
+      ({ answer }) =>
+      async (call) => {
+        if (call.plugin === 'new') await held;
+        return answer(call);
+      },
+  });
+  const of = (text: string) => daemon.logged(({ msg, queue }) => queue === 'new' && msg.startsWith(text));
+  plugins.write('volume/new', VOLUME_METHODS);
+  const before = resultOf(
+    throughSwitch(t, daemon, 'new')('SR.attach', { sr: SR, device_config: { uri: URI } }),
+  );
+  await plugins.called(({ script }) => script === 'new/SR.attach');
+  plugins.remove('volume/new');
+  await daemon.logged(({ msg, plugin }) => plugin === 'new' && msg.includes('no more used'));
+  plugins.write('volume/new', VOLUME_METHODS);
+  await of('a plugin is back');
+  const after = resultOf(throughSwitch(t, daemon, 'new')('SR.list'));
+  letGo();
+  assert.equal(await before, null);
+  await of('a queue is no more served');
+  assert.deepEqual(await after, [SR]);
+  assert.deepEqual(await resultOf(throughSocket(t, daemon, 'new')('SR.list')), [SR]);
+  assert.equal(plugins.calls.filter(({ script }) => script === 'new/SR.attach').length, 1);
 });
 
 test('what a plugin can do is told anew when it has changed', async (t) => {
