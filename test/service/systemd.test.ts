@@ -13,6 +13,7 @@ const IS_ROOT = process.getuid?.() === 0;
 
 const ANSWERS = '/run/datapathd/org.xen.xapi.datapath';
 const SR = '0a1b2c3d-0000-4000-8000-000000000001';
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const VOLUMES = 'org.xen.xapi.storage.test';
 /** Words of the scripts. */
 const WORDS = `
@@ -96,11 +97,11 @@ ask
     assert.deepEqual(lines, ['inactive', answer, answer, 'inactive', answer]);
   });
 
-  test('restarts under load leave no request unanswered, and keep each message once', async (t) => {
+  test('restarts under load leave no request and no caller unanswered, and keep each message once', async (t) => {
     const lines = await underSystemd(
       t,
       `systemctl start datapathd.socket datapathd
-python3 "$PROJECT/test/service/systemd/load.py" /run/datapathd/switch.sock load /run/stop > /run/load &
+python3 "$PROJECT/test/service/systemd/load.py" /run/datapathd load /run/stop > /run/load &
 load=$!
 for restart in 1 2 3; do
   systemctl restart datapathd
@@ -109,13 +110,15 @@ done
 touch /run/stop
 wait $load
 cat /run/load
-printf 'GET / HTTP/1.1\\r\\nconnection: close\\r\\n\\r\\n' | socat -t30 - UNIX-CONNECT:/run/datapathd/switch.sock | grep -o '"payload":"[0-9]*:[0-9]*"' > /run/kept
+printf 'GET / HTTP/1.1\\r\\nconnection: close\\r\\n\\r\\n' | socat -t30 - UNIX-CONNECT:/run/datapathd/switch.sock | grep -o '"payload":"sender[0-9]*:[0-9]*"' > /run/kept
 sort -u /run/kept | wc -l
 wc -l < /run/kept
 `,
     );
-    const [sent = '', different, kept] = lines;
-    assert.match(sent, /^[1-9][0-9]*$/);
+    const [senders = '', consumers = '', callers = '', direct = '', faults, different, kept] = lines;
+    const sent = senders.replace('senders ', '');
+    assert.equal(faults, 'no faults');
+    for (const count of [senders, consumers, callers, direct]) assert.match(count, /^[a-z]+ [1-9][0-9]*$/);
     assert.deepEqual([different, kept], [sent, sent]);
   });
 
@@ -246,6 +249,30 @@ curl -s http://127.0.0.1:9000/metrics | grep -o '^datapathd_info'
       'active',
       'datapathd_info',
     ]);
+  });
+
+  test('with the drop-in for the network, the page is there for who has the token, and a collector on this host gets spans', async (t) => {
+    const lines = await underSystemd(
+      t,
+      `cat >> /etc/datapathd/datapathd.toml <<END
+admin.listen = "127.0.0.1:9156"
+traces = { endpoint = "http://127.0.0.1:4318", interval = "10ms" }
+END
+echo a-token-of-a-test > /etc/datapathd/admin-token
+drop_in network
+printf '[Service]\\nLoadCredential=admin-token:/etc/datapathd/admin-token\\n' > /etc/systemd/system/datapathd.service.d/token.conf
+systemctl daemon-reload
+/opt/node/node "$PROJECT/test/service/systemd/collector.ts" 4318 > /run/spans &
+systemctl start datapathd
+page=http://127.0.0.1:9156/admin/
+curl -s -o /dev/null -w '%{http_code}\\n' "$page"
+curl -s -o /dev/null -w '%{http_code}\\n' -L -c /run/cookies -b /run/cookies "$page?token=a-token-of-a-test"
+dbg='me\\n00-${TRACE}-00f067aa0ba902b7-01'
+printf '%s' '{"method":"Plugin.Query","params":[{"dbg":"'"$dbg"'"}],"id":1}' | socat -t30 - UNIX-CONNECT:${ANSWERS} | grep -o '"name":"datapathd"'
+until grep Plugin.Query /run/spans; do :; done
+`,
+    );
+    assert.deepEqual(lines, ['401', '200', '"name":"datapathd"', `Plugin.Query ${TRACE}`]);
   });
 
   test('the sockets are for a group when the service is in it', async (t) => {
