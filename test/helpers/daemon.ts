@@ -42,15 +42,17 @@ export interface DaemonOptions {
   readonly cwd?: string;
   /** Words before the program, such as setpriv's. */
   readonly launcher?: readonly string[];
+  /** Another program than the one of this checkout, with its first words. */
+  readonly program?: readonly string[];
 }
 
 /** Starts a daemon without waiting for it; it is killed when the test ends. */
 export function spawnDaemon(t: TestContext, options: DaemonOptions = {}): DaemonProcess {
   const { directory = join(tempDirectory(t), 'run'), flags = [], env = {}, cwd, launcher = [] } = options;
+  const { program: ours = [process.execPath, MAIN] } = options;
   const words = [
     ...launcher,
-    process.execPath,
-    MAIN,
+    ...ours,
     `--sockets.directory=${directory}`,
     '--switch.stateDirectory=',
     '--xenstore.mode=embedded',

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
+import { assets } from '../../src/admin/assets.ts';
 import { LicenceError, readComponent } from '../../systemd/package/licences.ts';
+import { exchange } from '../helpers/client.ts';
+import { startDaemonProcess } from '../helpers/daemon.ts';
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
+import { startCollector } from '../timeline/collector.ts';
 import { FIRST, packagesOf } from './packages.ts';
 
 /** rpmbuild and lintian have files beside their programs, which are found where they are installed. */
@@ -133,6 +137,24 @@ if (IS_ROOT) {
     assert.equal(Math.max(...minors), 28);
     assert.match(await output(t, 'dpkg-deb', ['-f', deb, 'Depends']), /libc6 \(>= 2\.28\)/);
     assert.match(readFileSync(join(import.meta.dirname, '../../docs/hosts.md'), 'utf8'), /glibc 2\.28/);
+  });
+
+  test('the page is in it as it is here, and so is what traces are sent with', async (t) => {
+    const folder = join(await unpacked(t), 'usr/lib/datapathd');
+    const collector = await startCollector(t);
+    const { switchSocket, socket } = await startDaemonProcess(t, {
+      program: [join(folder, 'node'), join(folder, 'daemon/main.mjs')],
+      flags: [`--traces.endpoint=${collector.endpoint}`, '--traces.interval=1ms'],
+    });
+    for (const [name, { body }] of assets()) {
+      const get = `GET /admin/${name} HTTP/1.1\r\nconnection: close\r\n\r\n`;
+      const [head = '', served] = (await exchange(t, switchSocket, get)).split('\r\n\r\n');
+      assert.match(head, /^HTTP\/1\.1 200 /, name);
+      assert.equal(served, body, name);
+    }
+    const dbg = 'me\\n00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01';
+    await exchange(t, socket, `{"method":"Plugin.Query","params":[{"dbg":"${dbg}"}],"id":1}`);
+    await collector.received(({ name }) => name === 'Plugin.Query');
   });
 
   test('rpm installs it into an empty root, without its scripts, as it does on a host', async (t) => {
