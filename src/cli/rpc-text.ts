@@ -3,7 +3,7 @@ import { isStruct, type Struct, type Value } from '../wire/value.ts';
 
 /** What xapi's RPC texts say, for those who look at messages: a payload that is none is no error. */
 
-interface CallText {
+export interface CallText {
   readonly method: string;
   readonly params: readonly Value[];
 }

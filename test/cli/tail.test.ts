@@ -61,7 +61,7 @@ test('tail --follow whose connection alone was lost shows no event twice', async
   assert.equal(JSON.parse(await tail.line()).payload, 'b');
 });
 
-test('tail shows the calls to some queues and of some methods, with their answers and acks', async (t) => {
+test('tail shows the calls to some queues, of some methods and about an SR, with their answers and acks', async (t) => {
   const { switchSocket } = await startSwitchProcess(t, ['--switch.tracePayloadBytes=40']);
   await startEcho(t, switchSocket, 'one.queue');
   await startEcho(t, switchSocket, 'two.queue');
@@ -73,6 +73,8 @@ test('tail shows the calls to some queues and of some methods, with their answer
       await ctl(t, ['call', queue, '--body', body, ...path]);
     }
   }
+  const about = { method: 'SR.stat', params: [{ sr: 's1', dbg: 'x'.repeat(50) }], id: 1 };
+  await ctl(t, ['call', 'one.queue', '--body', JSON.stringify(about), ...path]);
   const shown = async (...words: string[]): Promise<{ queue: string; kind: string; payload: string }[]> => {
     const { stdout } = await ctl(t, ['tail', '--json', ...words, ...path]);
     return stdout
@@ -83,7 +85,7 @@ test('tail shows the calls to some queues and of some methods, with their answer
   // Sent, fetched and acked; and the same of the answer.
   const eventsOfACall = 6;
   let all = await shown();
-  while (all.length < 6 * eventsOfACall) all = await shown();
+  while (all.length < 7 * eventsOfACall) all = await shown();
   const volume = await shown('--queue', 'one.*', '--method', 'Volume.*');
   assert.equal(volume.length, 2 * eventsOfACall);
   for (const { queue, kind, payload } of volume) {
@@ -91,5 +93,6 @@ test('tail shows the calls to some queues and of some methods, with their answer
     if (kind !== 'ack') assert.match(payload, /Volume\.(attach|stat)/);
   }
   assert.equal((await shown('--method', 'SR.scan')).length, 2 * eventsOfACall);
+  assert.equal((await shown('--sr', 's1')).length, eventsOfACall);
   assert.equal((await shown('--queue', '*.queue')).length, all.length);
 });

@@ -24,12 +24,13 @@ export const tailCommand = defineCommand({
   details: [
     'A line has the seconds since the first event shown; the sender, the queue and the receiver, with the arrows turned round for answers; how long a request took, where the delivery of an answer tells it; and the message as queue.number:payload. An event is either a sending (there is no receiver yet) or a delivery (the sender is not named), or an acknowledgement.',
     'The switch keeps a number of events, with payloads cut to a length, and drops the oldest: the traffic never waits for who looks at it. Events that were gone when they were asked for are counted, and their number is told on standard error; with --json, as {"lost": number}.',
-    'With --queue and --method, only calls to such queues and of such methods are shown: their requests, the answers and the acknowledgements of both; in patterns, * stands for any characters. Whatever happens in a queue that fits --queue is shown as well. The beginning of a call has to be in the trace for its method to be known.',
+    'With --queue, --method, --sr and --vm, only calls to such queues, of such methods and about such an SR and VM are shown: their requests, the answers and the acknowledgements of both; in patterns, * stands for any characters. Whatever happens in a queue that fits --queue is shown as well. The beginning of a call has to be in the trace for the rest to be known.',
     'With --follow, a switch that ends is waited for, and its new trace is shown from the beginning.',
   ],
   examples: [
     'datapathctl tail --follow',
-    "datapathctl tail --queue 'org.xen.xapi.storage.*' --method 'Volume.*'",
+    "datapathctl tail --queue 'org.xen.xapi.storage.*' --method 'VDI.*' --vm 7",
+    'datapathctl tail --follow --sr 7c1d9a52-3c4b-4d4e-9a37-6f0e8f6a2b11',
     'datapathctl tail --follow --json | grep Volume.attach',
   ],
   arguments: {},
@@ -37,6 +38,8 @@ export const tailCommand = defineCommand({
     follow: { doc: 'go on with events as they come' },
     queue: { doc: 'only calls to these queues', value: 'pattern', read: asText, completion: 'queue' },
     method: { doc: 'only calls of these methods', value: 'pattern', read: asText },
+    sr: { doc: 'only calls whose parameter sr is such', value: 'pattern', read: asText },
+    vm: { doc: 'only calls whose parameter vm or domain is such', value: 'pattern', read: asText },
   },
   run: async ({ follow, ...wanted }, context) => {
     const tail: Tail = { from: 0, last: undefined, start: undefined, isWanted: eventFilter(wanted), context };
