@@ -62,7 +62,7 @@ test('events that were gone before tail looked are counted on standard error', a
   for (const payload of ['a', 'b', 'c', 'd', 'e']) await send(client, 'q', payload);
   const { stdout, stderr } = await ctl(t, ['tail', '--path', switchSocket]);
   assert.equal(stderr, 'datapathctl: 3 events lost: the trace of the switch no longer had them\n');
-  assert.match(stdout, /^0\.0 .*:d \n0\.0 .*:e \n$/);
+  assert.match(stdout, /^0\.0 .*:d \n[0-9]+\.[0-9] .*:e \n$/);
 });
 
 test('what names and payloads hold cannot break a line or speak to the terminal', async (t) => {
