@@ -42,10 +42,14 @@ export interface DaemonOptions {
   readonly levels: LogLevels;
   /** A client asked the daemon to end. */
   readonly shutdown: () => void;
+  /** Settles when the daemon is to end: a start that is not over by then is given up. */
+  readonly stopping: Promise<unknown>;
 }
 
 /** What runs, for the words at the start. */
 export interface Daemon {
+  /** The start is over; it was given up otherwise, and what is there is to be stopped. */
+  readonly isOpen: boolean;
   readonly sockets: readonly string[];
   readonly xenstore: Pick<OpenXenstore, 'type' | 'path'> | undefined;
   /** Where the page is over TCP, with the token if it was made up; `undefined`: nowhere. */
@@ -68,13 +72,17 @@ const LOCK_FILE = 'datapathd.lock';
 /** Puts everything together and starts it. Throws a `StartError`, or another error with a line for the operator. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const house = new House(options);
+  let isOpen = false;
   try {
-    await house.open();
+    // Plugins that hang, or scripts that an earlier daemon has left, keep the start waiting, but not its end.
+    const opened = house.open().then(() => true);
+    isOpen = await Promise.race([opened, options.stopping.then(() => false)]);
   } catch (error) {
     await house.close();
     throw error;
   }
   return {
+    isOpen,
     sockets: house.paths,
     xenstore: house.xenstore,
     page: house.admin.url,
@@ -104,6 +112,8 @@ class House {
   #switch: DurableSwitch | undefined;
   /** The locks that are held. */
   readonly #releases: (() => void)[] = [];
+  /** What is still to be opened stays closed. */
+  #isClosing = false;
   xenstore: OpenXenstore | undefined;
 
   constructor(options: DaemonOptions) {
@@ -168,18 +178,20 @@ class House {
       this.#releases.push(takeDirectory(stateDirectory, STATE_LOCK_FILE, 'switch.stateDirectory'));
     }
     await this.#telemetry.traces.open();
-    if (config.storage.enabled) {
+    if (config.storage.enabled && !this.#isClosing) {
       const logger = levels.logger('xenstore');
       this.xenstore = await openXenstore({ config, sockets: this.#sockets, logger });
     }
-    if (config.switch.mode === 'serve') await this.#openSwitch();
-    if (this.xenstore !== undefined) await this.#openStorage(this.xenstore.connect);
+    if (config.switch.mode === 'serve' && !this.#isClosing) await this.#openSwitch();
+    if (this.xenstore !== undefined && !this.#isClosing) await this.#openStorage(this.xenstore.connect);
+    if (this.#isClosing) return;
     await this.#telemetry.open();
     await this.admin.open();
     this.#sockets.warnOfUnused();
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     const over = AbortSignal.timeout(this.#options.config.shutdown.timeout);
     // What the view knows stays known to the calls that are still under way.
     await Promise.all([this.#view?.stop(), this.#publisher?.stop()]);
@@ -254,7 +266,7 @@ class House {
       diagnostics: () => this.#diagnostics(),
       ran: (run) => this.#telemetry.ran(run),
     });
-    await this.#storage.serve();
+    if (!this.#isClosing) await this.#storage.serve();
   }
 
   async #openSwitch(): Promise<void> {

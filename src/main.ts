@@ -65,7 +65,10 @@ async function run(loaded: LoadedConfig): Promise<void> {
   onSignals(stopping.resolve, logger);
   const reloads = onReload();
   const manager = toldOfUs(logger);
-  const daemon = await start({ config, places, log, levels, version: packageJson.version, shutdown });
+  const daemon = await start({
+    ...{ config, places, log, levels, version: packageJson.version, shutdown },
+    stopping: stopping.promise,
+  });
   let broken: string | undefined;
   reloads.start(() => {
     manager.reloading();
@@ -75,9 +78,12 @@ async function run(loaded: LoadedConfig): Promise<void> {
   });
   const status = (): string =>
     broken === undefined ? daemon.status() : `${daemon.status()}, keeps its configuration: ${broken}`;
-  void daemon.ready.then(() => manager.ready(status));
-  logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);
-  if (process.env.JOURNAL_STREAM === undefined) process.stdout.write(greeting(daemon, config.datapath.queue));
+  if (daemon.isOpen) {
+    void daemon.ready.then(() => manager.ready(status));
+    logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);
+    if (process.env.JOURNAL_STREAM === undefined)
+      process.stdout.write(greeting(daemon, config.datapath.queue));
+  }
   const reason = await stopping.promise;
   logger.info({ reason }, 'stopping');
   manager.stopping();

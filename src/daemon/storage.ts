@@ -106,6 +106,7 @@ export class Storage {
   readonly #warnIfConfined: () => void;
   readonly #queues: VolumeQueues;
   #datapathQueue: Served | undefined;
+  #isStopping = false;
 
   constructor(options: StorageOptions, durable: DurableStorage, running: RunningScripts | undefined) {
     const { config, logger, levels, timelines, now, view, publisher, measurements, askDomain } = options;
@@ -159,7 +160,10 @@ export class Storage {
     this.#queues = new VolumeQueues({ config: config.sockets, logger, service, serve: options.serve });
   }
 
-  /** Serves the datapath queue, and those of the volume plugins from when all plugins have been looked at. */
+  /**
+   * Serves the datapath queue, and those of the volume plugins from when all plugins have been looked at. After a stop, which
+   * may come in between, nothing more.
+   */
   async serve(): Promise<void> {
     const { config, view, publisher, logger } = this.#options;
     const { state } = this.#durable;
@@ -171,9 +175,11 @@ export class Storage {
         logger.warn({ reason: error.message }, 'the attached SRs are not all in xenstore'),
       );
     if (state.srs.size > 0) await view.settled(config.xenstore);
+    if (this.#isStopping) return;
     this.#datapathQueue = await this.#options.serve(this.#datapathService());
     this.#registry.onChange((change) => this.#changed(change));
     await this.#registry.ready;
+    if (this.#isStopping) return;
     if (this.#registry.all().length > 0) this.#warnIfConfined();
     this.#askSrs();
     for (const { kind, name, plugin } of this.#registry.all()) {
@@ -203,6 +209,7 @@ export class Storage {
 
   /** Serves no more; settles when what is under way has ended, and all of it is kept. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await Promise.all([this.#datapathQueue?.stop(), this.#queues.stop()]);
   }
 

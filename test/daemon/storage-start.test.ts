@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isStruct } from '../../src/wire/value.ts';
@@ -175,4 +178,24 @@ test('what was half done is listed, and no datapath script is run', async (t) =>
     assert.deepEqual(ran(), ['SR.stat', 'SR.ls']);
     await kill(daemon);
   }
+});
+
+test('a signal in the midst of the start waits for no plugin that hangs', async (t) => {
+  const { plugins } = await withPlugins(t);
+  const fifo = join(tempDirectory(t), 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  plugins.write('volume/hangs', [], {}, { 'Plugin.Query': `#!/bin/sh\nexec cat ${fifo}\n` });
+  const flags = [`--plugins.root=${plugins.root}`, '--plugins.queryTimeout=1h'];
+  const daemon = spawnDaemon(t, { flags });
+  // It can be opened when the script reads, which goes on until it is closed.
+  const held = await open(fifo, 'w');
+  t.after(() => held.close());
+  daemon.child.kill('SIGTERM');
+  assert.equal(await daemon.ended, 0);
+  const { directory } = daemon;
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => statSync(join(directory, name)).isSocket()),
+    [],
+  );
+  assert.ok(!daemon.log.some(({ msg }) => msg.endsWith(' serves')));
 });
