@@ -192,12 +192,13 @@ class House {
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    const over = AbortSignal.timeout(this.#options.config.shutdown.timeout);
+    // Told only once, which may be before the rest is waited for.
+    const over = aborted(AbortSignal.timeout(this.#options.config.shutdown.timeout));
     // What the view knows stays known to the calls that are still under way.
     await Promise.all([this.#view?.stop(), this.#publisher?.stop()]);
     await Promise.all(this.#sockets.all.map((socket) => socket.stopListening()));
     this.#switch?.host.stop();
-    await Promise.race([this.#drain(), aborted(over)]);
+    await Promise.race([this.#drain(), over]);
     for (const socket of this.#sockets.all) socket.destroy();
     this.admin.stop();
     await this.#telemetry.stop();

@@ -141,6 +141,12 @@ test('shutdown.timeout bounds the wait for calls under way', async (t) => {
   assert.deepEqual(socketFiles(daemon), []);
 });
 
+test('a shutdown.timeout of 0 waits for nothing that is under way', async (t) => {
+  const { daemon } = await withCallUnderWay(t, ['--xenstore.startTimeout=1h', '--shutdown.timeout=0']);
+  await stop(daemon);
+  assert.deepEqual(socketFiles(daemon), []);
+});
+
 test('a second signal ends it at once', async (t) => {
   const { daemon } = await withCallUnderWay(t, ['--xenstore.startTimeout=1h', '--shutdown.timeout=1h']);
   daemon.child.kill('SIGTERM');
