@@ -34,7 +34,7 @@ export const newCounters = (): ConnectionCounters => ({
  */
 const READ_AHEAD_BYTES = 64 * 1024;
 
-/** How long a connection that was told its last word may take to read it and to close. */
+/** How long a connection may take to close, once the kernel has all that it is sent. */
 const LINGER_MS = 1000;
 
 /** Replies of one turn leave in one write, or as soon as they are this much. */
@@ -236,7 +236,10 @@ export class Connection {
     // What the peer is still sending is read and thrown away for a moment: a close with unread bytes would reset
     // the connection under its last answer.
     this.#socket.resume();
-    this.#clock = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    // Not before all has left: a peer that reads slowly would get half an answer.
+    this.#socket.once('finish', () => {
+      this.#clock = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    });
   }
 
   #drained(): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { type Peer, reply } from '../../src/wire/conversation.ts';
+import { farewell, type Peer, reply } from '../../src/wire/conversation.ts';
 import { connectClient } from '../helpers/client.ts';
 import { lines, listen } from './helpers.ts';
 
@@ -32,6 +32,19 @@ test('a peer that has read in time lives on', async (t) => {
   t.mock.timers.tick(1000);
   client.send('little\n');
   await client.receive('little'.length);
+});
+
+test('a last answer is not cut off, however slowly it is read', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { path } = await listen(t, () => lines(() => farewell(MUCH)));
+  const client = await connectClient(t, path);
+  client.socket.pause();
+  client.send('a\n');
+  // The first bytes are here, and the rest waits.
+  await once(client.socket, 'readable');
+  t.mock.timers.tick(60_000);
+  client.socket.resume();
+  assert.equal((await client.receiveAll()).length, MUCH.length);
 });
 
 test('a conversation is told that its peer is full, and is asked again when it no longer is', async (t) => {
