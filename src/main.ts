@@ -49,6 +49,8 @@ function load(): LoadedConfig {
 }
 
 async function run(loaded: LoadedConfig): Promise<void> {
+  // Whoever reads the log may go, its disk may be full, a terminal may be closed: no line is worth the end of all that runs.
+  for (const stream of [process.stderr, process.stdout]) stream.on('error', () => {});
   const live = createLiveConfig(loaded);
   const { config, places } = live;
   const { level, format } = config.log;
@@ -136,9 +138,6 @@ function isForTheOperator(error: unknown): error is Error {
 /** The first signal stops in order; the second ends at once. */
 function onSignals(stop: (reason: string) => void, logger: Logger): void {
   let asked = false;
-  // A terminal that is closed says so by SIGHUP, and takes no more lines.
-  if (process.stderr.isTTY)
-    for (const stream of [process.stderr, process.stdout]) stream.on('error', () => {});
   const signals = ['SIGTERM', 'SIGINT', ...(process.stderr.isTTY ? (['SIGHUP'] as const) : [])] as const;
   for (const signal of signals) {
     process.on(signal, () => {

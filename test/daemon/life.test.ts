@@ -58,6 +58,20 @@ test('under systemd, whose journal has the log, no words for a person are writte
   assert.equal(await daemon.printed(/^$/), '');
 });
 
+test('a log that can not be written any more ends nothing', async (t) => {
+  const fullDisk = ['bash', '-c', 'exec "$@" 2> /dev/full', 'bash'];
+  for (const launcher of [[], fullDisk]) {
+    const daemon = spawnDaemon(t, { launcher });
+    await daemon.printed(/socat - UNIX-CONNECT:/);
+    daemon.child.stderr?.destroy();
+    // What can't be read is logged; what comes behind it is answered all the same.
+    await exchange(t, daemon.socket, '{"method"}');
+    assert.equal(await exchange(t, daemon.socket, LS), '{"result":[],"error":null,"id":1}\n');
+    daemon.child.kill('SIGTERM');
+    assert.equal(await daemon.ended, 0);
+  }
+});
+
 test('on a terminal the log is for people', async (t) => {
   const directory = join(tempDirectory(t), 'run');
   const child = spawn(
