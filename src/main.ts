@@ -78,8 +78,11 @@ async function run(loaded: LoadedConfig): Promise<void> {
     if (broken === undefined) daemon.reconfigured();
     manager.reloaded();
   });
+  // Any user of the host may ask the service manager for it.
   const status = (): string =>
-    broken === undefined ? daemon.status() : `${daemon.status()}, keeps its configuration: ${broken}`;
+    redactText(
+      broken === undefined ? daemon.status() : `${daemon.status()}, keeps its configuration: ${broken}`,
+    );
   if (daemon.isOpen) {
     void daemon.ready.then(() => manager.ready(status));
     logger.info({ sockets: daemon.sockets, pid: process.pid }, `datapathd ${packageJson.version} serves`);

@@ -1,10 +1,14 @@
 import type { Config } from '../config.ts';
+import { redactText } from '../redact.ts';
 import { ago } from '../service/diagnostics.ts';
 import type { LoopDelay } from '../service/metrics-loop.ts';
 import type { ViewState } from '../xenstore/view.ts';
 import type { Running } from './metrics.ts';
 
-/** Why the daemon is not as it should be; none: it is. Each is one line for the operator. `now` is ms since the epoch. */
+/**
+ * Why the daemon is not as it should be; none: it is. Each is one line for the operator, without secrets: over TCP any user
+ * of the host may read it. `now` is ms since the epoch.
+ */
 export function healthReasons(
   running: Running,
   delay: LoopDelay,
@@ -29,7 +33,7 @@ export function healthReasons(
     ...(delay.max <= limits.maxLoopDelay
       ? []
       : [`the event loop was ${Math.round(delay.max)} ms late in the last minute (health.maxLoopDelay)`]),
-  ];
+  ].map(redactText);
 }
 
 function viewReasons(

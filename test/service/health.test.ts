@@ -93,6 +93,16 @@ test('a plugin that is refused is a reason, and datapathctl health ends with 1',
   assert.match(await client.text('GET', '/metrics'), /\ndatapathd_healthy 0\n/);
 });
 
+test('what a plugin has said is told without its secrets', async (t) => {
+  const { plugins } = await withPlugins(t);
+  const says = '#!/bin/sh\necho "no such target: iscsi://me:hunter2@filer" >&2\nexit 1\n';
+  plugins.write('volume/bad', [], {}, { 'Plugin.Query': says });
+  const { switchSocket } = await startStorage(t, plugins);
+  const client = await connectHttp(t, switchSocket);
+  const { body } = await client.ask('GET', '/healthz');
+  assert.match(body.toString(), /\(no such target: iscsi:\/\/\*\*\*@filer\)\n$/);
+});
+
 test('a journal that can not be written is a reason, and is counted', async (t) => {
   const directory = tempDirectory(t);
   // A limit of the file size stands for a full disk. It is not tried again while the test lasts.

@@ -237,6 +237,17 @@ test('the service manager is told of a reload, and of a file that is wrong until
   await receiver.received('STATUS=switches messages\n');
 });
 
+test('the service manager, which tells everybody, is told no secret of a file that is wrong', async (t) => {
+  const address = join(tempDirectory(t), 'notify');
+  const receiver = await startReceiver(t, address);
+  const file = configFile(t, SWITCH_ALONE);
+  const daemon = spawnDaemon(t, { env: { NOTIFY_SOCKET: address }, flags: [file.flag] });
+  await receiver.received('READY=1');
+  await reloadWith(daemon, file, `${SWITCH_ALONE}[traces]\nendpoint = "http://me:hunter2@collector"\n`);
+  const { text } = await receiver.received('keeps its configuration: traces.endpoint: expected');
+  assert.match(text, /got "http:\/\/\*\*\*@collector"/);
+});
+
 test('a terminal that is closed ends the daemon', async (t) => {
   const directory = join(tempDirectory(t), 'run');
   const words = [process.execPath, MAIN, `--sockets.directory=${directory}`, '--switch.stateDirectory='];
