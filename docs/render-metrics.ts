@@ -48,7 +48,7 @@ export const renderMetrics = (): string =>
     '',
     '- nothing can be written to a journal, and so nothing is accepted;',
     '- the view of xenstore is stale, or was never fresh, for longer than `health.staleAfter`;',
-    '- a plugin is refused;',
+    "- a plugin is refused, or its queue can't be served;",
     '- the event loop was late by more than `health.maxLoopDelay` in the last one or two minutes;',
     '- with `switch.mode = "join"`, the switch is away.',
     '',

@@ -30,6 +30,7 @@ export function healthReasons(
     ...(storage?.plugins ?? []).flatMap(({ kind, name, refused }) =>
       refused === undefined ? [] : [`the ${kind} plugin ${name} is refused: ${refused}`],
     ),
+    ...[...(storage?.unserved ?? [])].map(([queue, reason]) => `${queue} is not served: ${reason}`),
     ...(delay.max <= limits.maxLoopDelay
       ? []
       : [`the event loop was ${Math.round(delay.max)} ms late in the last minute (health.maxLoopDelay)`]),

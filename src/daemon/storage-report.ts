@@ -12,6 +12,8 @@ export interface StorageReport {
   readonly states: ReadonlyMap<StateName, number>;
   readonly plugins: readonly PluginStatus[];
   readonly counters: Readonly<PluginCounters>;
+  /** Queues that can't be served, with the reason. */
+  readonly unserved: ReadonlyMap<string, string>;
   /** Calls that waited for others on the same disk, and their ms together. */
   readonly waits: { readonly calls: number; readonly ms: number };
   /** Why nothing new can be attached at present. */
@@ -21,7 +23,7 @@ export interface StorageReport {
 export function reportStorage(
   { state, trouble }: DurableStorage,
   registry: Registry,
-  waits: StorageReport['waits'],
+  { unserved, waits }: Pick<StorageReport, 'unserved' | 'waits'>,
 ): StorageReport {
   const states = new Map<StateName, number>();
   for (const datapath of state.datapaths) {
@@ -35,6 +37,7 @@ export function reportStorage(
     states,
     plugins: registry.all(),
     counters: registry.counters,
+    unserved,
     waits,
     trouble: trouble(),
   };

@@ -204,7 +204,8 @@ export class Storage {
   }
 
   report(): StorageReport {
-    return reportStorage(this.#durable, this.#registry, this.#waits);
+    const counted = { unserved: this.#queues.failed, waits: this.#waits };
+    return reportStorage(this.#durable, this.#registry, counted);
   }
 
   /** Serves no more; settles when what is under way has ended, and all of it is kept. */

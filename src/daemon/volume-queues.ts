@@ -19,10 +19,17 @@ export class VolumeQueues {
   readonly #served = new Map<string, Promise<Served>>();
   /** Queues that are no more served, until the calls on them are answered. */
   readonly #leaving = new Map<string, Promise<void>>();
+  /** Queues that can't be served, with the reason. */
+  readonly #failed = new Map<string, string>();
   #stopping = false;
 
   constructor(options: VolumeQueuesOptions) {
     this.#options = options;
+  }
+
+  /** The queues that can't be served though their plugins are there, with the reason. */
+  get failed(): ReadonlyMap<string, string> {
+    return this.#failed;
   }
 
   /**
@@ -32,6 +39,7 @@ export class VolumeQueues {
   appeared(queue: string): void {
     if (this.#stopping || this.#served.has(queue)) return;
     const { logger } = this.#options;
+    this.#failed.delete(queue);
     const left = this.#leaving.get(queue);
     if (left !== undefined)
       logger.info({ queue }, 'a plugin is back: its queue is served when the calls from before are answered');
@@ -39,12 +47,16 @@ export class VolumeQueues {
       left === undefined ? this.#serve(queue) : left.then(() => this.#serveUnlessStopping(queue));
     this.#served.set(queue, served);
     served.catch((error: Error) => {
-      if (this.#served.get(queue) === served) this.#served.delete(queue);
+      if (this.#served.get(queue) === served) {
+        this.#served.delete(queue);
+        this.#failed.set(queue, error.message);
+      }
       logger.error({ queue, err: error }, 'a queue can not be served');
     });
   }
 
   vanished(queue: string): void {
+    this.#failed.delete(queue);
     const served = this.#served.get(queue);
     if (served === undefined) return;
     const { logger } = this.#options;

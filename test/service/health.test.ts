@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { healthReasons } from '../../src/daemon/health.ts';
@@ -7,7 +8,7 @@ import { healthPage } from '../../src/service/health.ts';
 import { ctl } from '../cli/helpers.ts';
 import { withPlugins } from '../daemon/storage-helpers.ts';
 import { kill, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
-import { startStorage } from '../helpers/plugins.ts';
+import { startStorage, VOLUME } from '../helpers/plugins.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { connectHttp, login, startSwitch } from '../switch/helpers.ts';
 import { readMetrics, scrape } from './metrics-text.ts';
@@ -101,6 +102,21 @@ test('what a plugin has said is told without its secrets', async (t) => {
   const client = await connectHttp(t, switchSocket);
   const { body } = await client.ask('GET', '/healthz');
   assert.match(body.toString(), /\(no such target: iscsi:\/\/\*\*\*@filer\)\n$/);
+});
+
+test('a queue that can not be served is a reason, until its plugin is gone', async (t) => {
+  const { plugins } = await withPlugins(t);
+  const directory = join(tempDirectory(t), 'run');
+  mkdirSync(directory);
+  writeFileSync(join(directory, VOLUME), '');
+  const daemon = await startStorage(t, plugins, { directory });
+  const client = await connectHttp(t, daemon.switchSocket);
+  const health = async (): Promise<string> => (await client.ask('GET', '/healthz')).body.toString();
+  const inTheWay = `${join(directory, VOLUME)} is in the way: it is no socket`;
+  assert.equal(await health(), `${VOLUME} is not served: ${inTheWay}\n`);
+  plugins.remove(`volume/${VOLUME}`);
+  await daemon.logged(({ msg }) => msg.startsWith('a plugin is no more used'));
+  assert.equal(await health(), 'ok\n');
 });
 
 test('a journal that can not be written is a reason, and is counted', async (t) => {

@@ -8,7 +8,7 @@ export const healthCommand = defineCommand({
   summary: 'tell whether the daemon is as it should be, or the reasons why it is not',
   details: [
     'It asks GET /healthz, which monitoring may ask as well. The reasons are printed, a line each, and the exit status is 1.',
-    'Reasons are: nothing can be written to a journal; the view of xenstore is stale, or not there yet, for longer than health.staleAfter; a plugin is refused; the event loop was late by more than health.maxLoopDelay; the switch is away on which the queues are served.',
+    'Reasons are: nothing can be written to a journal; the view of xenstore is stale, or not there yet, for longer than health.staleAfter; a plugin is refused, or its queue can not be served; the event loop was late by more than health.maxLoopDelay; the switch is away on which the queues are served.',
   ],
   arguments: {},
   options: {},
