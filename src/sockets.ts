@@ -47,8 +47,8 @@ export class Sockets {
   }
 
   /**
-   * Opens a socket, or serves one that was inherited, by its name or because it is at the path. `refusal` is how its
-   * protocol says the reason that it is given.
+   * Opens a socket, or serves one that was inherited, because it is at the path or by its name, which all sockets of a unit
+   * have together. `refusal` is how its protocol says the reason that it is given.
    */
   async listen(
     path: string,
@@ -56,9 +56,9 @@ export class Sockets {
     refusal: (reason: string) => string,
     name = basename(path),
   ): Promise<ListeningSocket> {
+    const free = this.#inherited.filter((each) => this.#listening.every((other) => other.path !== each.path));
     const inherited =
-      this.#inherited.find((each) => each.name === name) ??
-      this.#inherited.find((each) => isSameFile(each.path, path));
+      free.find((each) => isSameFile(each.path, path)) ?? free.find((each) => each.name === name);
     if (inherited !== undefined) this.#unused.delete(inherited);
     const { mode, group, requestTimeout, maxUnsentBytes } = this.#config;
     const gid = group === '' ? undefined : groupId(group);

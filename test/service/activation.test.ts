@@ -98,6 +98,20 @@ test('sockets without a name of ours are known by their paths', async (t) => {
   assert.equal(statSync(daemon.socket).mode & 0o777, 0o640);
 });
 
+test('a name that all sockets of a unit have gives none of them to another', async (t) => {
+  for (const name of ['switch', QUEUE]) {
+    const sockets = [
+      [name, name === 'switch' ? QUEUE : 'switch.sock'],
+      [name, name === 'switch' ? 'switch.sock' : QUEUE],
+    ] as const;
+    const { directory, launcher } = activated(t, sockets);
+    const daemon = await startDaemonProcess(t, { directory, launcher });
+    assert.match(await answerOf(t, daemon.socket, LS), /"result":\[\]/);
+    assert.match(await answerOf(t, daemon.switchSocket, LOGIN), /^HTTP\/1\.1 200 /);
+    await stop(daemon);
+  }
+});
+
 test('no descriptor that is passed gets to a child of the daemon', async (t) => {
   const { directory, launcher } = activated(t, [['switch', 'switch.sock']]);
   const daemon = await startDaemonProcess(t, { directory, launcher });
