@@ -107,12 +107,9 @@ export class Disks {
   }
 
   async epochEnd(use: VdiUse, volumes: Volumes): Promise<void> {
-    const { state, commit, driver } = this.#options;
-    const opened = state.open(use);
-    if (opened !== undefined) {
-      const { choice } = opened;
-      await answered(driver, choice, CLOSE, { dbg: use.dbg, uri: choice.uri });
-      await commit([{ type: 'closed', key: keyOf(use) }]);
+    const over = this.#overWith(use);
+    if (over.length > 0) {
+      for (const opened of over) await this.#close(opened, use.dbg);
       return;
     }
     const volume = await volumes.stat(use.vdi);
@@ -204,6 +201,36 @@ export class Disks {
     throw driven.error;
   }
 
+  /**
+   * What an end of an epoch is for. xapi ends it when the domain is gone, and names none then; after a migration the domain
+   * has another number than at its begin. So what no domain of its number has attached is over.
+   */
+  #overWith(use: VdiUse): readonly Opened[] {
+    const { state } = this.#options;
+    const own = state.open(use);
+    if (own !== undefined) return [own];
+    return [...state.opened].filter((each) => isOfDisk(each, use) && !this.#isAttached(each));
+  }
+
+  /** Closes a disk, unless another domain that has it open goes on with it: then that one's end does. */
+  async #close(opened: Opened, dbg: string): Promise<void> {
+    const { state, commit, driver } = this.#options;
+    const { choice } = opened;
+    const goesOn = [...state.opened].some(
+      (other) =>
+        isOfDisk(other, opened) &&
+        other.vm !== opened.vm &&
+        other.choice.uri === choice.uri &&
+        this.#isAttached(other),
+    );
+    if (!goesOn) await answered(driver, choice, CLOSE, { dbg, uri: choice.uri });
+    await commit([{ type: 'closed', key: keyOf(opened) }]);
+  }
+
+  #isAttached({ sr, vdi, vm }: Opened): boolean {
+    return this.#options.state.datapath({ sr, vdi, domain: vm }) !== undefined;
+  }
+
   #forgets(plugin: string): boolean {
     return this.#options.plugins.features(plugin)?.has(NONPERSISTENT) === true;
   }
@@ -213,6 +240,9 @@ const MAX_LET_GO = 10_000;
 
 /** A volume that is not there any more is attached nowhere, and need not be destroyed. */
 const unlessGone = unlessScriptError('Volume_does_not_exist');
+
+const isOfDisk = (one: Pick<VdiUse, 'sr' | 'vdi'>, other: Pick<VdiUse, 'sr' | 'vdi'>): boolean =>
+  one.sr === other.sr && one.vdi === other.vdi;
 
 const keyOf = ({ sr, vdi, vm }: Pick<VdiUse, 'sr' | 'vdi' | 'vm'>) => ({ sr, vdi, vm });
 

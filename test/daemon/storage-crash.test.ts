@@ -153,7 +153,8 @@ test('killed after a disk was opened that is not to be kept: it is attached and 
   const scripts = await stepsOf(plugins, async () => {
     await run(after, 'attach', use);
     await run(after, 'detach', use);
-    await resultOf(after('VDI.epoch_end', epoch));
+    // The domain is gone by then: xapi names none.
+    await resultOf(after('VDI.epoch_end', { ...epoch, vm: '' }));
   });
   assert.deepEqual(scripts, ['Datapath.attach', 'Datapath.detach', 'Datapath.close']);
   assert.deepEqual([...storage.open, ...storage.sins], []);

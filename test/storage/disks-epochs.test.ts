@@ -149,3 +149,37 @@ test('while nothing can be kept a disk is not opened, and one that is open is cl
   await disks.epochEnd(USE, volumesWith());
   assert.deepEqual(driver.names(), ['open', 'close']);
 });
+
+/** xapi ends an epoch when the domain is gone, and then knows no number for it. */
+const ENDED = { ...USE, vm: '' };
+
+test('an epoch is ended for a domain that is gone, or that has another number by now', async (t) => {
+  for (const vm of ['', '8']) {
+    const { disks, driver, storage } = await open(t, { raw: FORGETS });
+    await disks.epochBegin(USE, false, volumesWith());
+    await disks.attach(HELD, true, volumesWith());
+    await disks.detach(HELD, volumesWith());
+    await disks.epochEnd({ ...USE, vm }, volumesWith());
+    assert.equal(uris(driver).at(-1), 'close raw:///a');
+    assert.deepEqual([...storage.state.opened], []);
+  }
+});
+
+test('the end of one guest closes nothing that another one has attached', async (t) => {
+  const { disks, driver, storage } = await open(t, { raw: FORGETS });
+  const other = heldBy({ ...HELD, vm: '8' });
+  for (const held of [HELD, other]) {
+    await disks.epochBegin(held, true, volumesWith());
+    await disks.attach(held, false, volumesWith());
+  }
+  await disks.detach(HELD, volumesWith());
+  await disks.epochEnd(ENDED, volumesWith());
+  assert.ok(!driver.names().includes('close'));
+  assert.deepEqual(
+    [...storage.state.opened].map(({ vm }) => vm),
+    ['8'],
+  );
+  await disks.detach(other, volumesWith());
+  await disks.epochEnd(ENDED, volumesWith());
+  assert.deepEqual([driver.names().at(-1), [...storage.state.opened]], ['close', []]);
+});
