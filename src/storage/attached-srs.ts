@@ -73,7 +73,10 @@ export class AttachedSrs {
       .sort();
   }
 
-  /** Attaches, or attaches again. When a later step fails, the steps before it are taken back. */
+  /**
+   * Attaches, or attaches again. When a later step fails, the steps before it are taken back: not those of an SR that was
+   * attached already, whose disks may be in use.
+   */
   async attach(
     plugin: Plugin,
     sr: string,
@@ -86,7 +89,8 @@ export class AttachedSrs {
       throw smapiv2Error('Internal_error', `the SR ${sr} is attached already, by ${other.queue}`);
     }
     const handle = await runScript(plugin, ATTACH, { dbg, configuration });
-    const attached = await this.#whole(plugin, handle, dbg, async () => {
+    const wasAttached = other?.handle === handle;
+    const attached = await this.#whole(plugin, handle, dbg, wasAttached, async () => {
       const stat = await runScript(plugin, STAT, { dbg, sr: handle });
       const datasources = measuredBy(stat);
       // Disks that were attached by the daemon before this one are so still.
@@ -114,11 +118,17 @@ export class AttachedSrs {
     await Promise.all(attached.datasources.map((uid) => measurements.deregister(uid)));
   }
 
-  async #whole<T>(plugin: Plugin, handle: string, dbg: string, rest: () => Promise<T>): Promise<T> {
+  async #whole<T>(
+    plugin: Plugin,
+    handle: string,
+    dbg: string,
+    wasAttached: boolean,
+    rest: () => Promise<T>,
+  ): Promise<T> {
     try {
       return await rest();
     } catch (error) {
-      await plugin.call(DETACH.name, { dbg, sr: handle });
+      if (!wasAttached) await plugin.call(DETACH.name, { dbg, sr: handle });
       throw error;
     }
   }

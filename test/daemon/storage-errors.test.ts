@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Value } from '../../src/wire/value.ts';
 import { QUEUE } from '../helpers/daemon.ts';
-import type { FakeStorage } from '../helpers/fake-storage.ts';
+import { type FakeStorage, URI } from '../helpers/fake-storage.ts';
 import {
   type Answering,
   type Call,
@@ -167,6 +167,23 @@ test('an SR belongs to one queue', async (t) => {
   assert.deepEqual((await other('SR.scan', { sr: SR })).error, ['Sr_not_attached', SR]);
   const { error } = await other('SR.attach', { sr: SR, device_config: { uri: 'u' } });
   assert.deepEqual(error, ['Internal_error', `the SR ${SR} is attached already, by ${VOLUME}`]);
+});
+
+test('an SR that is attached stays so when it can not be attached again', async (t) => {
+  let isBusy = false;
+  const { storage, daemon } = await withStorage(t, {
+    answering:
+      ({ answer }) =>
+      (call) =>
+        isBusy && call.method === 'SR.stat' ? fails('Busy') : answer(call),
+  });
+  const call = throughSwitch(t, daemon);
+  await attachSr(call);
+  isBusy = true;
+  const { error } = await call('SR.attach', { sr: SR, device_config: { uri: URI } });
+  assert.deepEqual(error, ['Backend_error_with_backtrace', ['Busy', [BACKTRACE('Busy')]]]);
+  assert.deepEqual([storage.isAttached, await resultOf(call('SR.list'))], [true, [SR]]);
+  await createVdi(call);
 });
 
 test('a volume without a URI that a plugin serves has none, and why is told of each', async (t) => {
