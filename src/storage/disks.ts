@@ -47,6 +47,7 @@ export type Found = Pick<Volume, 'key' | 'uri' | 'keys' | 'sharable'>;
 /** The volumes of one SR, through its plugin's scripts. */
 export interface Volumes {
   stat(key: string): Promise<Found>;
+  /** A clone that is to stand for the volume. */
   clone(key: string): Promise<Pick<Volume, 'key'>>;
   destroy(key: string): Promise<void>;
   set(key: string, name: string, value: string): Promise<void>;

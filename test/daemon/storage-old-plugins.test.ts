@@ -112,6 +112,16 @@ test('a disk of an old plugin is made, copied, seen and destroyed, though nothin
   assert.deepEqual([storage.volumes.size, storage.sins], [2, []]);
 });
 
+test('a disk that is not to be kept is refused where nothing can say that a clone stands for it', async (t) => {
+  const { storage, daemon } = await withOldPlugins(t);
+  const call = throughSwitch(t, daemon);
+  await attachSr(call);
+  const { dp: _, ...epoch } = using(await createVdi(call));
+  const { error } = await call('VDI.epoch_begin', { ...epoch, persistent: false });
+  assert.deepEqual([error, storage.volumes.size], [['Unimplemented', 'Volume.set'], 1]);
+  await resultOf(call('VDI.epoch_begin', { ...epoch, persistent: true }));
+});
+
 const sharableOf = async (call: Call): Promise<unknown> => {
   const scanned = await resultOf(call('SR.scan', { sr: SR }));
   return Array.isArray(scanned) && scanned.map((each) => isStruct(each) && each.sharable);

@@ -1,4 +1,5 @@
 import type { Volumes } from '../disks.ts';
+import { smapiv2Error } from '../errors.ts';
 import { onSr, VOLUME_SCRIPTS, type VolumeQueue } from './queue.ts';
 
 /** The volumes of an attached SR, through the scripts of its plugin. */
@@ -8,7 +9,12 @@ export function volumesOf(
 ): Volumes {
   return {
     stat: (key) => onSr(on, where, VOLUME_SCRIPTS.stat, { key }),
-    clone: (key) => onSr(on, where, VOLUME_SCRIPTS.clone, { key }),
+    clone: async (key) => {
+      const { name } = VOLUME_SCRIPTS.set;
+      // An old plugin may lack it, and then nobody would know of the clone: what is to be thrown away would be kept.
+      if (!on.plugin().has(name)) throw smapiv2Error('Unimplemented', name);
+      return onSr(on, where, VOLUME_SCRIPTS.clone, { key });
+    },
     destroy: async (key) => {
       await onSr(on, where, VOLUME_SCRIPTS.destroy, { key });
     },
