@@ -27,7 +27,13 @@ export function keepRunningScripts({ directory, boot }: RunningScriptsOptions): 
         // A disk that is full must not keep disks from being let go of.
         return () => {};
       }
-      return () => rmSync(path, { force: true });
+      return () => {
+        try {
+          rmSync(path, { force: true });
+        } catch {
+          // Nor must one that has become read-only: who gets the number later was started at another time.
+        }
+      };
     },
   };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { signalGroup } from '../../../src/storage/plugins/group.ts';
@@ -72,6 +72,18 @@ test('a script that has ended is not looked for', async (t) => {
   over();
   assert.deepEqual(await end(directory), []);
   assert.ok(signalGroup(script.pid, 0));
+});
+
+test('a note that can not be taken away stays, and nobody hears of it', async (t) => {
+  const directory = tempDirectory(t);
+  const script = await startScript(t);
+  const over = keepRunningScripts({ directory, boot: BOOT }).began(script.pid);
+  // What a file system does that has become read-only, to root as well.
+  const note = join(directory, `${script.pid}`);
+  rmSync(note);
+  mkdirSync(note);
+  over();
+  assert.deepEqual(readdirSync(directory), [`${script.pid}`]);
 });
 
 test('another process that got the number is left alone', async (t) => {
