@@ -140,5 +140,14 @@ const SHARED_MEMORY = /^xeno\+shm:(?:\/\/[^/]*)?\/?(.*)$/i;
 const measuredBy = ({ datasources }: SrStat): string[] =>
   datasources.flatMap((uri) => {
     const uid = SHARED_MEMORY.exec(uri)?.[1];
-    return uid === undefined || uid === '' ? [] : [decodeURIComponent(uid)];
+    return uid === undefined || uid === '' ? [] : [unescaped(uid)];
   });
+
+/** What is no proper URI is taken as it stands: nobody would look for the fault of an SR in its measurements. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -80,6 +80,14 @@ test('SR.attach registers what is in shared memory, and SR.detach takes it back'
   assert.deepEqual(sorted(asked.slice(2)), sorted(['sr-a', 'sr b'].map(deregistered)));
 });
 
+test('a datasource that is no proper URI is registered by its name as it stands, and the SR is attached', async (t) => {
+  const { storage, daemon } = await withStorage(t);
+  const { asked } = await serveRrd(t, daemon);
+  storage.stat = measured(storage.stat, 'xeno+shm:///100%', 'xeno+shm:///sr-a');
+  await attachSr(throughSocket(t, daemon));
+  assert.deepEqual(sorted(asked), sorted(['100%', 'sr-a'].map(registered)));
+});
+
 test('an SR without datasources asks nobody for anything', async (t) => {
   const { daemon } = await withStorage(t);
   const { asked } = await serveRrd(t, daemon);
