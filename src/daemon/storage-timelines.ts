@@ -23,6 +23,9 @@ export const followScripts =
 const timesOf = (outcome: ScriptOutcome): { readonly waited: number; readonly ran: number } =>
   outcome.type === 'missing' ? { waited: 0, ran: 0 } : outcome;
 
+/** What a script may call its error: a name. Anything else may be of any length, and may hold secrets. */
+const CODE = /^\w{1,200}$/;
+
 /** In few words, none of which is the script's own but for the code of its error. */
 function failureOf(outcome: ScriptOutcome): string | undefined {
   switch (outcome.type) {
@@ -31,7 +34,7 @@ function failureOf(outcome: ScriptOutcome): string | undefined {
     case 'missing':
       return 'Unimplemented';
     case 'error':
-      return outcome.code;
+      return CODE.test(outcome.code) ? outcome.code : 'error';
     case 'failed':
       return hasTimedOut(outcome) ? 'timed out' : outcome.status;
   }

@@ -10,7 +10,7 @@ import {
   withStorage,
 } from '../daemon/storage-helpers.ts';
 import { diagnostics, spawnDaemon, startDaemonProcess, stop } from '../helpers/daemon.ts';
-import { type ScriptCall, SR, throughSocket, throughSwitch, VOLUME } from '../helpers/plugins.ts';
+import { fails, type ScriptCall, SR, throughSocket, throughSwitch, VOLUME } from '../helpers/plugins.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { scrape } from '../service/metrics-text.ts';
 import { type Collector, type ReceivedSpan, startCollector } from './collector.ts';
@@ -93,6 +93,22 @@ test('a script that fails is a span that failed, and so is its call, without the
   assert.equal(server.failure, 'Backend_error SCRIPT_FAILED');
   const [script] = childrenOf(collector, server).filter(({ kind }) => kind === 3);
   assert.deepEqual([script?.failure, script?.attributes['process.exit.code']], ['exit 3', 3]);
+  assert.doesNotMatch(JSON.stringify(collector.spans), /hunter2/);
+});
+
+test('a script that has put its words where the code of an error belongs is told of without them', async (t) => {
+  const code = 'mount of nfs://me:hunter2@filer failed';
+  const answering: WithStorageOptions['answering'] =
+    ({ answer }) =>
+    (call) =>
+      isTraced(call) ? fails(code) : answer(call);
+  const { collector, daemon } = await startTracing(t, { answering });
+  const call = throughSocket(t, daemon);
+  await attachSr(call);
+  await call('SR.stat', { sr: SR, dbg: dbgOf() });
+  const server = await collector.received((span) => isServer(span) && span.name === 'SR.stat');
+  const [script] = childrenOf(collector, server).filter(({ kind }) => kind === 3);
+  assert.equal(script?.failure, 'error');
   assert.doesNotMatch(JSON.stringify(collector.spans), /hunter2/);
 });
 
