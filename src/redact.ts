@@ -59,7 +59,9 @@ interface Span {
 /** A text without its secrets: `nbd://***@host/x`, `password=***`, `"apiKey":"***"`. */
 export function redactText(text: string): string {
   // Each kind is looked for in the text as it came: what one takes out could be what shows where the other ends.
-  const secrets = [...userInfos(text), ...assignedSecrets(text)].sort((a, b) => a.start - b.start);
+  const secrets = [...userInfos(text), ...assignedSecrets(text), ...memberSecrets(text)].sort(
+    (a, b) => a.start - b.start,
+  );
   let shown = '';
   let from = 0;
   for (const [index, { start, end }] of secrets.entries()) {
@@ -72,10 +74,16 @@ export function redactText(text: string): string {
 /** Quotes end a word only where they end a value: elsewhere they may be part of a secret. */
 const WORD = /(?:[^\s"']|["'](?![\s,;:.)\]}]|$))+/g;
 
+/** Stands at the end of a text that was cut. */
+const CUT = '…';
+
 function* userInfos(text: string): Generator<Span> {
-  if (!text.includes('//') || !text.includes('@')) return;
+  const isCut = text.endsWith(CUT);
+  if (!text.includes('/') || !(isCut || text.includes('@'))) return;
   for (const { 0: word, index } of text.matchAll(WORD)) {
-    const end = word.lastIndexOf('@');
+    // The @ may be in what was cut away.
+    const isCutWord = isCut && index + word.length === text.length;
+    const end = isCutWord ? word.length - CUT.length : word.lastIndexOf('@');
     const start = startOfUserInfo(word, end);
     if (start !== undefined) yield { start: index + start, end: index + end };
   }
@@ -86,14 +94,18 @@ function* userInfos(text: string): Generator<Span> {
  * unless the first / comes before any @ and any colon, which makes it a host and a path.
  */
 function startOfUserInfo(word: string, end: number): number | undefined {
-  for (let at = word.indexOf('//'); at >= 0 && at < end; at = word.indexOf('//', at + 2)) {
-    AUTHORITY.lastIndex = at + 2;
+  for (const { 0: slashes, index } of word.matchAll(SLASHES)) {
+    const start = index + slashes.length;
+    if (start > end) return undefined;
+    AUTHORITY.lastIndex = start;
     const [authority = ''] = AUTHORITY.exec(word) ?? [];
-    if (authority.includes('@') || authority.replace(IPV6, '').includes(':')) return at + 2;
+    if (authority.includes('@') || authority.replace(IPV6, '').includes(':')) return start;
   }
   return undefined;
 }
 
+/** JSON may have a backslash before each. */
+const SLASHES = /\/\\*\//g;
 const AUTHORITY = /[^/?#]*/y;
 const IPV6 = /^\[[0-9A-Fa-f:.]*\](:[0-9]{1,5})?$/;
 
@@ -122,6 +134,20 @@ function* assignedSecrets(text: string): Generator<Span> {
     if (secret.end > secret.start) yield secret;
     // In the value there may stand another assignment, whose value goes on longer.
     ASSIGNMENT.lastIndex = start;
+  }
+}
+
+/** Members of structs in XML-RPC. */
+const MEMBER =
+  /<name>[^<]{0,64}(?:password|secret|token|key)[^<]{0,64}<\/name>\s{0,8}<value>(?=\s{0,8}(<(?:struct|array)>)?)/gi;
+
+function* memberSecrets(text: string): Generator<Span> {
+  if (!text.includes('<name>')) return;
+  for (const { 0: found, 1: nested, index } of text.matchAll(MEMBER)) {
+    const start = index + found.length;
+    const end = nested === undefined ? text.indexOf('</value>', start) : -1;
+    yield { start, end: end < 0 ? text.length : end };
+    if (end < 0) return;
   }
 }
 

@@ -39,6 +39,17 @@ const TEXTS: readonly (readonly [text: string, shown: string])[] = [
   ['{"keys":["hunter2","hunter2"]}', '{"keys":***'],
   ['{"secret":{"value":"hunter2"}}', '{"secret":***'],
   ['{"password":"hunter2', '{"password":"***'],
+  ['{"uri":"nbd:\\/\\/me:hunter2@h\\/x"}', '{"uri":"nbd:\\/\\/***@h\\/x"}'],
+  ['{"x":"{\\"uri\\":\\"nbd:\\\\/\\\\/me:hunter2@h\\"}"}', '{"x":"{\\"uri\\":\\"nbd:\\\\/\\\\/***@h\\"}"}'],
+  ['{"sr":"1","uri":"nbd://me:hunter2…', '{"sr":"1","uri":"nbd://***…'],
+  ['{"uris":["nbd://me:hunter2@h","nbd://me:hunter2…', '{"uris":["nbd://***@h","nbd://***…'],
+  ['<name>password</name><value>hunter2</value><x/>', '<name>password</name><value>***</value><x/>'],
+  [
+    '<name>chapPassword</name>\n<value><string>hunter2</string></value><x/>',
+    '<name>chapPassword</name>\n<value>***</value><x/>',
+  ],
+  ['<name>keys</name><value> <array><data><value>hunter2</value>', '<name>keys</name><value>***'],
+  ['<name>token</name><value><string>hunter2…', '<name>token</name><value>***'],
 ];
 
 for (const [text, shown] of TEXTS) {
@@ -55,6 +66,9 @@ const KEPT: readonly string[] = [
   'the key 0a1b2c3d-0000-4000-8000-000000000001 is unknown',
   'Volume.set_key of org.xen.xapi.storage.token failed',
   '"key"',
+  '{"uri":"nbd://[::1]:10809/x…',
+  'nbd://h:10809/x is gone, and …',
+  '<name>sr</name><value>1</value>',
   'a // b @ c',
   '',
 ];
@@ -239,13 +253,30 @@ test('no secret is seen of any value that is logged', () => {
 });
 
 test('text without names and marks of secrets stays as it is', () => {
-  const plain = fc.string({ unit: 'binary' }).filter((text) => !/\/\/|password|secret|token|key/i.test(text));
+  const plain = fc
+    .string({ unit: 'binary' })
+    .filter((text) => !/\/\\*\/|password|secret|token|key/i.test(text));
   fc.assert(fc.property(plain, (text) => assert.equal(redactText(text), text)));
 });
 
+const MEMBER = '<name>key</name><value>';
+
 test('a long text of what secrets begin with takes no longer than its length', () => {
-  for (const part of ['//', 'a://', 'key', 'key=', 'key="\\', 'password="\\"', '@', 'a:', '"key":']) {
+  for (const part of [
+    '//',
+    'a://',
+    'key',
+    'key=',
+    'key="\\',
+    'password="\\"',
+    '@',
+    'a:',
+    '"key":',
+    '/\\',
+    MEMBER,
+  ]) {
     const text = part.repeat(200_000 / part.length);
     assert.equal(typeof redactText(`${text} //@`), 'string');
+    assert.equal(typeof redactText(`${text}…`), 'string');
   }
 });
