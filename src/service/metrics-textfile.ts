@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, rename, rm, writeFile } from 'node:fs/promises';
 
 export interface TextfileOptions {
   readonly path: string;
@@ -22,7 +22,9 @@ export function startTextfile({ path, interval, text, failed }: TextfileOptions)
   const fresh = `${path}.${process.pid}.new`;
   const write = async (): Promise<void> => {
     try {
-      await writeFile(fresh, text(), { mode: 0o644 });
+      await writeFile(fresh, text());
+      // Whatever the umask is, which is narrow in the unit: node_exporter is another user.
+      await chmod(fresh, 0o644);
       await rename(fresh, path);
     } catch (error) {
       await rm(fresh, { force: true }).catch(() => {});

@@ -100,6 +100,17 @@ test('the file is replaced in one step, leaves nothing beside it, and is gone at
   assert.deepEqual(readdirSync(directory), []);
 });
 
+test('every user may read the file, however narrow the umask is', async (t) => {
+  const before = process.umask(0o077);
+  t.after(() => process.umask(before));
+  const path = join(tempDirectory(t), 'datapathd.prom');
+  const failed = (reason: string): void => assert.fail(reason);
+  const file = startTextfile({ path, interval: 3_600_000, text: () => 'x\n', failed });
+  await seen(path);
+  assert.equal(statSync(path).mode & 0o777, 0o644);
+  await file.stop();
+});
+
 test('a file that can not be written is told', async (t) => {
   const path = join(tempDirectory(t), 'a-folder');
   mkdirSync(path);
