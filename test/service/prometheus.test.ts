@@ -61,6 +61,11 @@ test('the alerts fire when they should', async (t) => {
       { eval_time: '0m', alertname: alert, exp_alerts: [] },
     ],
   });
+  const quiet = (alertname: string, series: string, values: string): object => ({
+    interval: '30s',
+    input_series: [{ series, values }],
+    alert_rule_test: [{ eval_time: '40m', alertname, exp_alerts: [] }],
+  });
   const warning = { severity: 'warning', instance: 'host' };
   const tests = [
     firing('DatapathdUnhealthy', 'datapathd_healthy{instance="host"}', '0x20', warning, '3m'),
@@ -78,6 +83,49 @@ test('the alerts fire when they should', async (t) => {
       { ...warning, kind: 'volume', plugin: 'p', method: 'SR.ls' },
       '3m',
     ),
+    // The daemon has no counter of what has not happened yet.
+    firing(
+      'DatapathdPluginFails',
+      'datapathd_plugin_calls_total{instance="host",kind="volume",plugin="p",method="SR.ls",outcome="failed"}',
+      '_x3 1x20',
+      { ...warning, kind: 'volume', plugin: 'p', method: 'SR.ls' },
+      '3m',
+    ),
+    firing(
+      'DatapathdRefuses',
+      'datapathd_switch_refusals_total{instance="host",limit="switch.maxQueues"}',
+      '_x3 1x20',
+      { ...warning, limit: 'switch.maxQueues' },
+      '3m',
+    ),
+    {
+      interval: '30s',
+      input_series: [
+        { series: 'datapathd_healthy{instance="host"}', values: '1x4 stale' },
+        { series: 'datapathd_healthy{instance="other"}', values: '1x60' },
+      ],
+      alert_rule_test: [
+        { eval_time: '2m', alertname: 'DatapathdGone', exp_alerts: [] },
+        {
+          eval_time: '10m',
+          alertname: 'DatapathdGone',
+          exp_alerts: [{ exp_labels: { severity: 'critical', instance: 'host' } }],
+        },
+      ],
+    },
+    {
+      interval: '30s',
+      input_series: [],
+      alert_rule_test: [
+        {
+          eval_time: '10m',
+          alertname: 'DatapathdGone',
+          exp_alerts: [{ exp_labels: { severity: 'critical' } }],
+        },
+      ],
+    },
+    quiet('DatapathdPluginFails', 'datapathd_plugin_calls_total{instance="host",outcome="failed"}', '1x90'),
+    quiet('DatapathdRefuses', 'datapathd_switch_refusals_total{instance="host"}', '1x90'),
   ];
   const withoutWords = readFileSync(ALERTS, 'utf8').replace(/^ {8}annotations:\n(?: {10}.*\n)+/gm, '');
   const rules = join(tempDirectory(t), 'alerts.yaml');
