@@ -100,11 +100,11 @@ export class Followers {
     clearTimeout(this.#timer);
     const { interval } = this.#options.limits;
     const began = performance.now();
+    const pause = (): number => Math.max(interval, (performance.now() - began) / SHARE);
     this.#readTrace();
     const ready = [...this.#followers].filter((follower) => this.#isReady(follower));
-    if (ready.length > 0) this.#tellEach(ready);
-    const took = performance.now() - began;
-    this.#timer = setTimeout(() => this.#tell(), Math.max(interval, took / SHARE)).unref();
+    if (ready.length > 0) this.#tellEach(ready, pause);
+    this.#timer = setTimeout(() => this.#tell(), pause()).unref();
   }
 
   /** Whether it has taken what it was sent. One that does not for too long is closed, so that another may look. */
@@ -119,13 +119,14 @@ export class Followers {
     return false;
   }
 
-  #tellEach(ready: readonly Follower[]): void {
+  #tellEach(ready: readonly Follower[], pause: () => number): void {
     const { facts, now } = this.#options;
-    const tick: Tick = { now: now() };
+    const time = now();
     const parts = Object.entries(facts()).map(([name, part]) => ({
       name,
       text: JSON.stringify(redact(part)),
     }));
+    const tick: Tick = { now: time, next: Math.ceil(pause()) };
     for (const follower of ready) {
       const changed = parts.filter(({ name, text }) => follower.told.get(name) !== text);
       for (const { name, text } of changed) follower.told.set(name, text);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
@@ -43,9 +43,12 @@ function chromiumPath(): string {
 }
 
 /** A port of the loopback that leads to a Unix socket, as `ssh -L` and socat make one. */
-export async function forward(t: TestContext, path: string): Promise<string> {
+export const forward = (t: TestContext, path: string): Promise<string> => forwardTo(t, () => connect(path));
+
+/** The same to wherever a connection leads. */
+export async function forwardTo(t: TestContext, open: () => Socket): Promise<string> {
   const server = createServer((near) => {
-    const far = connect(path);
+    const far = open();
     for (const [one, other] of [
       [near, far],
       [far, near],

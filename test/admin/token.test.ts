@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type DaemonProcess, MAIN, spawnDaemon, startDaemonProcess } from '../helpers/daemon.ts';
+import { type DaemonProcess, MAIN, spawnDaemon, startDaemonProcess, stop } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
-import { goTo, openPage } from './browser.ts';
+import { forwardTo, goTo, openPage } from './browser.ts';
 
 /** The page over TCP: who is let in, and where the token is to be seen. */
 
@@ -68,6 +69,22 @@ test('the token in the URL becomes a cookie, and is in no address any more', asy
   assert.equal(asked.filter((url) => url.includes(TOKEN)).length, 1);
   assert.deepEqual(complaints, []);
   assert.ok(!JSON.stringify(daemon.log).includes(TOKEN));
+});
+
+test('a page that is open when the daemon gets another token says so', async (t) => {
+  const token = tokenFile(t);
+  const flags = [...LISTEN, `--admin.tokenFile=${token}`];
+  const daemon = await startDaemonProcess(t, { flags });
+  let address = await addressOf(daemon);
+  const base = await forwardTo(t, () => connect(Number(address.split(':')[1]), '127.0.0.1'));
+  const { page } = await openPage(t, `${base}/admin/?token=${TOKEN}`);
+  const status = page.getByRole('status');
+  await status.getByText('live').waitFor();
+  await stop(daemon);
+  writeFileSync(token, TOKEN.toUpperCase());
+  const next = await startDaemonProcess(t, { directory: daemon.directory, flags });
+  address = await addressOf(next);
+  await status.getByText('it has another one since the daemon was started anew').waitFor();
 });
 
 test('the cookie is for this page alone, and for no script and no other site', async (t) => {

@@ -193,4 +193,6 @@ export interface AckFact extends EventFact {
 /** That the stream lives, and what time it is there. */
 export interface Tick {
   readonly now: number;
+  /** ms until there is another one. */
+  readonly next: number;
 }

@@ -19,9 +19,11 @@ export interface Live {
 
 const PARTS = ['about', 'health', 'queues', 'storage', 'plugins', 'limits'] as const;
 
-/** When nothing is heard for so long, the stream is dead although nobody said so. */
+/** When nothing is heard for so long although it was due, the stream is dead although nobody said so. */
 const SILENCE_MS = 10_000;
 const RETRY_MS = 2000;
+/** Of a text that somebody else may have written, between here and the daemon. */
+const LONGEST_REASON = 300;
 
 /** Follows the daemon for as long as the page is looked at, and calls back when something has changed. */
 export function follow(changed: () => void): Live {
@@ -41,12 +43,18 @@ export function follow(changed: () => void): Live {
   const away = (): void => {
     if (live.connection.type !== 'away') set({ type: 'away', since: Date.now() });
   };
-  const heard = (): void => {
+  const heard = (next: number): void => {
     clearTimeout(silence);
     silence = window.setTimeout(() => {
       away();
       open();
-    }, SILENCE_MS);
+    }, next + SILENCE_MS);
+  };
+  /** A stream that is refused does not say why; the page itself does, which is refused as well then. */
+  const askWhy = async (own: EventSource): Promise<void> => {
+    const answer = await fetch('./');
+    const reason = (await answer.text()).trim().slice(0, LONGEST_REASON);
+    if (!answer.ok && source === own) set({ type: 'refused', reason });
   };
   const close = (): void => {
     clearTimeout(silence);
@@ -57,7 +65,7 @@ export function follow(changed: () => void): Live {
     close();
     const own = new EventSource('events');
     source = own;
-    heard();
+    heard(0);
     for (const part of PARTS) {
       own.addEventListener(part, ({ data }) => {
         const value: unknown = JSON.parse(data);
@@ -74,18 +82,21 @@ export function follow(changed: () => void): Live {
     own.addEventListener('tick', ({ data }) => {
       const tick: Tick = JSON.parse(data);
       offset = tick.now - Date.now();
-      heard();
+      heard(tick.next);
       set({ type: 'live' });
     });
     own.addEventListener('refused', ({ data }) => {
       const { reason }: { readonly reason: string } = JSON.parse(data);
+      heard(0);
       set({ type: 'refused', reason });
     });
     own.addEventListener('error', () => {
       if (live.connection.type !== 'refused') away();
       // The browser tries again by itself, unless it was told something else than a stream.
-      if (own.readyState === EventSource.CLOSED && source === own)
-        silence = window.setTimeout(open, RETRY_MS);
+      if (own.readyState !== EventSource.CLOSED || source !== own) return;
+      clearTimeout(silence);
+      silence = window.setTimeout(open, RETRY_MS);
+      if (live.connection.type !== 'refused') askWhy(own).catch(() => {});
     });
   };
   // Who does not look needs no news.
