@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { isLoopbackName, LOOPBACK } from '../wire/loopback-name.ts';
 
 /** Who may see the page where no file's permissions say so: whoever knows the token. */
 
@@ -8,12 +9,6 @@ const TOKEN = /^[A-Za-z0-9._~-]{16,256}$/;
 export const isToken = (text: string): boolean => TOKEN.test(text);
 
 export const TOKEN_FORM = '16 to 256 letters, digits, and . _ ~ -';
-
-/** A Host header that a browser sends to a server of its own machine, whatever the port. */
-const LOOPBACK = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::([0-9]{1,5}))?$/i;
-
-/** Whether a Host header names the loopback. A name that somebody else's name server leads here does not. */
-export const isLoopbackName = (host: string): boolean => LOOPBACK.test(host);
 
 /** What is looked at of a request. */
 export interface AccessRequest {

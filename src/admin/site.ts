@@ -1,5 +1,5 @@
+import { isLoopbackName } from '../wire/loopback-name.ts';
 import type { Site, SiteAnswer, SiteHeaders } from '../wire/site.ts';
-import { isLoopbackName } from './access.ts';
 import { type Asset, type Assets, assets as readAssets } from './assets.ts';
 import type { Followers } from './followers.ts';
 

@@ -10,7 +10,7 @@ export interface Fields {
   expect: string | undefined;
   host: string | undefined;
   /** A browser says whose page has asked. */
-  secFetchSite: boolean;
+  fromBrowser: boolean;
 }
 
 export const newFields = (): Fields => ({
@@ -20,7 +20,7 @@ export const newFields = (): Fields => ({
   mediaType: undefined,
   expect: undefined,
   host: undefined,
-  secFetchSite: false,
+  fromBrowser: false,
 });
 
 /** What the readers of lines give where the bytes, as far as they are here, do not go on as such a line. */
@@ -59,6 +59,7 @@ const NAMES = [
   'content-type',
   'expect',
   'host',
+  'origin',
   'sec-fetch-site',
 ] as const;
 type Name = (typeof NAMES)[number];
@@ -114,8 +115,9 @@ function note(fields: Fields, name: Name, bytes: Buffer, from: number, to: numbe
     case 'host':
       fields.host ??= oneOf(COMMON_HOSTS, bytes, start, end) ?? bytes.toString('latin1', start, end);
       break;
+    case 'origin':
     case 'sec-fetch-site':
-      fields.secFetchSite = true;
+      fields.fromBrowser = true;
       break;
   }
   return undefined;

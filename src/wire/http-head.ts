@@ -16,6 +16,7 @@ import {
   withoutBlanks,
   wrongField,
 } from './http-fields.ts';
+import { isForeignPort } from './loopback-name.ts';
 
 /** What a request's head says, as far as it matters here. */
 export interface RequestHead {
@@ -28,7 +29,7 @@ export interface RequestHead {
   readonly expectsContinue: boolean;
   /** As the client calls this server, where it says so. */
   readonly host: string | undefined;
-  /** A page in a browser has made the client ask: `Sec-Fetch-Site`, which no page can leave out (Fetch Metadata). */
+  /** A page in a browser has made the client ask, or may have: by `Sec-Fetch-Site`, `Origin`, or a port of another name. */
   readonly fromBrowser: boolean;
   readonly body: { readonly type: 'sized'; readonly bytes: number } | { readonly type: 'chunked' };
 }
@@ -197,7 +198,7 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
   const { method, target, minorVersion } = line;
   const body = bodyFraming(fields, minorVersion);
   if (body instanceof HttpFault) return body;
-  const { expect, mediaType, connection, host, secFetchSite: fromBrowser } = fields;
+  const { expect, mediaType, connection, host } = fields;
   if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
     return new HttpFault(417, `Expect: expected 100-continue, got ${quoted(expect)}`);
   }
@@ -209,7 +210,8 @@ function combine(line: RequestLine, fields: Fields): RequestHead | HttpFault {
     // HTTP/1.0 knows no interim answers: RFC 9110, section 10.1.1.
     expectsContinue: expect !== undefined && minorVersion === 1,
     host,
-    fromBrowser,
+    // For a name that is not its machine's own a browser leaves Sec-Fetch-Site out.
+    fromBrowser: fields.fromBrowser || (host !== undefined && isForeignPort(host)),
     body,
   };
 }

@@ -27,7 +27,7 @@ export interface HttpRequest {
   readonly keepAlive: boolean;
   /** As the client calls this server, where it says so. */
   readonly host: string | undefined;
-  /** A page in a browser has made the client ask: `Sec-Fetch-Site`, which no page can leave out (Fetch Metadata). */
+  /** A page in a browser has made the client ask, or may have: by `Sec-Fetch-Site`, `Origin`, or a port of another name. */
   readonly fromBrowser: boolean;
 }
 
@@ -43,7 +43,7 @@ export type HttpMessage = HttpRequest | HttpContinue;
  * that machine send messages and calls.
  */
 export const ONLY_PAGES =
-  'a page in a browser has asked for this (Sec-Fetch-Site): it may read pages, and nothing else';
+  'a page in a browser may have asked for this (Sec-Fetch-Site, Origin, or Host with a port of another name than localhost): it may read pages, and nothing else';
 
 /** Where the reader stands in the stream. */
 type State =

@@ -8,7 +8,11 @@ import { type Browser, type BrowserContextOptions, chromium, type Locator, type 
 
 /** A real browser, one for all tests of a file, that looks at the page of a daemon. */
 
+/** A name that a name server has made to lead to the browser's own machine. */
+export const LED_HERE = 'led-here.example';
+
 const ARGUMENTS = [
+  `--host-resolver-rules=MAP ${LED_HERE} 127.0.0.1`,
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

@@ -33,6 +33,8 @@ const post = (body: string): Seen => ({ method: 'POST', target: '/', body, keepA
 
 const good: [string, string, Seen[]][] = [
   ['a request without a Host header', lines('GET / HTTP/1.1', ''), [get()]],
+  ['a name that a client on the socket made up', lines('GET / HTTP/1.1', 'Host: org.xen.xapi', ''), [get()]],
+  ['the loopback behind a port', lines('GET / HTTP/1.1', 'Host: [::1]:9156', ''), [get()]],
   [
     'what cohttp sends',
     lines('GET /login/a HTTP/1.1', 'user-agent: cohttp', 'content-length: 0', 'connection: keep-alive', ''),
