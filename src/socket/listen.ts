@@ -226,7 +226,9 @@ function answers(path: string): Promise<boolean> {
     probe.destroy();
     resolve(true);
   });
-  // EAGAIN says that a live process's backlog is full.
-  probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN'));
+  // Nobody listens, or the file has gone meanwhile. Anything else comes from a live process: its backlog is full (EAGAIN), it
+  // is of another kind (EPROTOTYPE), or is not for us (EACCES).
+  const isLeft = (code: string | undefined): boolean => code === 'ECONNREFUSED' || code === 'ENOENT';
+  probe.once('error', (error: NodeJS.ErrnoException) => resolve(!isLeft(error.code)));
   return promise;
 }

@@ -55,6 +55,17 @@ test('a socket that a live process answers on is left alone', async (t) => {
   assert.equal(await exchange(t, first.path, 'still here\n'), 'still here\n');
 });
 
+test('a socket of another kind is left to the process that has it', async (t) => {
+  const path = join(tempDirectory(t), 'socket');
+  const code =
+    'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print(flush=True)';
+  const child = spawn('python3', ['-c', `${code}; sys.stdin.read()`, path]);
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'data');
+  await assert.rejects(listen(t, serveLines, { path }), { message: `${path} is in use by another process` });
+  assert.ok(existsSync(path));
+});
+
 test('a file that is no socket is not removed', async (t) => {
   const path = join(tempDirectory(t), 'socket');
   writeFileSync(path, 'precious');
