@@ -97,8 +97,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 class House {
   readonly #options: DaemonOptions;
   readonly #started = now();
+  readonly #reporters: ReturnType<typeof createReporters>;
   /** Of the settings as they are now: see `configure`. */
-  #reporters: ReturnType<typeof createReporters> | undefined;
   #policy: ReturnType<typeof createPolicy> | undefined;
   readonly #sockets: Sockets;
   readonly #telemetry: Telemetry;
@@ -118,6 +118,7 @@ class House {
 
   constructor(options: DaemonOptions) {
     this.#options = options;
+    this.#reporters = createReporters(options.config.log, now);
     this.configure();
     const inherited = inheritedSockets({ environment: process.env, pid: process.pid });
     const logger = options.levels.logger('sockets');
@@ -133,17 +134,14 @@ class House {
 
   /** Puts the settings in place that are not read each time. A client keeps what it might do when it connected. */
   configure(): void {
-    const { log, switch: limits } = this.#options.config;
-    const repeats = { maxRepeats: log.maxRepeats, interval: log.repeatInterval };
-    this.#reporters = createReporters({ ...repeats, now });
+    const { switch: limits } = this.#options.config;
     if (limits.mode !== 'serve') return;
     this.#policy = createPolicy(policyRules(limits.policy), process.getuid?.() ?? 0);
   }
 
-  /** Logs, with the settings as they are then, what may repeat. */
+  /** Logs what may repeat. */
   #reporter(subsystem: Subsystem): Reporter {
-    const logger = this.#options.levels.logger(subsystem);
-    return (...words) => this.#reporters?.(logger)(...words);
+    return this.#reporters(this.#options.levels.logger(subsystem));
   }
 
   /** What is read over HTTP on every socket. */

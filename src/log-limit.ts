@@ -7,6 +7,7 @@ export interface RepeatLimit {
   log(source: string, write: (more: number) => void): void;
 }
 
+/** They may change: each line is counted by what they are then. */
 export interface RepeatLimitOptions {
   readonly maxRepeats: number;
   /** ms */
@@ -24,11 +25,12 @@ interface Source {
   leftOut: number;
 }
 
-export function limitRepeats({ maxRepeats, interval, now }: RepeatLimitOptions): RepeatLimit {
+export function limitRepeats(options: RepeatLimitOptions): RepeatLimit {
   const sources = new Map<string, Source>();
   return {
     log: (name, write) => {
-      const time = now();
+      const { maxRepeats, interval } = options;
+      const time = options.now();
       let source = sources.get(name);
       if (source === undefined || time - source.since >= interval) {
         const leftOut = source?.leftOut ?? 0;
