@@ -157,7 +157,8 @@ export class Storage {
       isBusy: (sr: string, vdi: string) => ordering.size(diskKey(sr, vdi)) > 0,
     };
     const service = (queue: string): Service => this.#volumeService(queue);
-    this.#queues = new VolumeQueues({ config: config.sockets, logger, service, serve: options.serve });
+    const { rescanInterval: retry } = config.plugins;
+    this.#queues = new VolumeQueues({ config: config.sockets, logger, service, serve: options.serve, retry });
   }
 
   /**

@@ -11,6 +11,8 @@ export interface VolumeQueuesOptions {
   readonly service: (queue: string) => Service;
   /** Serves a queue, on its socket and on the switch. */
   readonly serve: (service: Service) => Promise<Served>;
+  /** ms after which a queue that could not be served is tried again. */
+  readonly retry: number;
 }
 
 /** The queues of the volume plugins, which come and go with them. */
@@ -39,20 +41,18 @@ export class VolumeQueues {
   appeared(queue: string): void {
     if (this.#stopping || this.#served.has(queue)) return;
     const { logger } = this.#options;
-    this.#failed.delete(queue);
     const left = this.#leaving.get(queue);
     if (left !== undefined)
       logger.info({ queue }, 'a plugin is back: its queue is served when the calls from before are answered');
     const served =
       left === undefined ? this.#serve(queue) : left.then(() => this.#serveUnlessStopping(queue));
     this.#served.set(queue, served);
-    served.catch((error: Error) => {
-      if (this.#served.get(queue) === served) {
-        this.#served.delete(queue);
-        this.#failed.set(queue, error.message);
-      }
-      logger.error({ queue, err: error }, 'a queue can not be served');
-    });
+    served.then(
+      () => this.#succeeded(queue),
+      ({ message }: Error) => {
+        if (this.#served.get(queue) === served) this.#fail(queue, message);
+      },
+    );
   }
 
   vanished(queue: string): void {
@@ -66,6 +66,21 @@ export class VolumeQueues {
         if (this.#leaving.get(queue) === left) this.#leaving.delete(queue);
       });
     this.#leaving.set(queue, left);
+  }
+
+  #succeeded(queue: string): void {
+    if (this.#failed.delete(queue)) this.#options.logger.info({ queue }, 'a queue can be served again');
+  }
+
+  /** What is in the way may go: it is tried again, and told of once. */
+  #fail(queue: string, reason: string): void {
+    const { logger, retry } = this.#options;
+    this.#served.delete(queue);
+    if (this.#failed.get(queue) !== reason) logger.error({ queue, reason }, 'a queue can not be served');
+    this.#failed.set(queue, reason);
+    setTimeout(() => {
+      if (this.#failed.has(queue)) this.appeared(queue);
+    }, retry).unref();
   }
 
   /** Settles when all that have appeared are served. */

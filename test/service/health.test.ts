@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { healthReasons } from '../../src/daemon/health.ts';
@@ -7,8 +7,8 @@ import type { Running } from '../../src/daemon/metrics.ts';
 import { healthPage } from '../../src/service/health.ts';
 import { ctl } from '../cli/helpers.ts';
 import { withPlugins } from '../daemon/storage-helpers.ts';
-import { kill, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
-import { startStorage, VOLUME } from '../helpers/plugins.ts';
+import { kill, type LogLine, QUEUE, startDaemonProcess } from '../helpers/daemon.ts';
+import { resultOf, startStorage, throughSocket, VOLUME } from '../helpers/plugins.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { connectHttp, login, startSwitch } from '../switch/helpers.ts';
 import { readMetrics, scrape } from './metrics-text.ts';
@@ -117,6 +117,22 @@ test('a queue that can not be served is a reason, until its plugin is gone', asy
   plugins.remove(`volume/${VOLUME}`);
   await daemon.logged(({ msg }) => msg.startsWith('a plugin is no more used'));
   assert.equal(await health(), 'ok\n');
+});
+
+test('a queue is served as soon as it can be, though nothing of its plugin has changed', async (t) => {
+  const { plugins } = await withPlugins(t);
+  const directory = join(tempDirectory(t), 'run');
+  mkdirSync(directory);
+  writeFileSync(join(directory, VOLUME), '');
+  const daemon = await startStorage(t, plugins, { directory, flags: ['--plugins.rescanInterval=10ms'] });
+  const ofQueue = ({ queue }: LogLine): boolean => queue === VOLUME;
+  await daemon.logged((line) => ofQueue(line) && line.level === 'error');
+  rmSync(join(directory, VOLUME));
+  await daemon.logged((line) => ofQueue(line) && line.msg === 'a queue can be served again');
+  await resultOf(throughSocket(t, daemon)('Query.query'));
+  const client = await connectHttp(t, daemon.switchSocket);
+  assert.equal((await client.ask('GET', '/healthz')).body.toString(), 'ok\n');
+  assert.equal(daemon.log.filter((line) => ofQueue(line) && line.level === 'error').length, 1);
 });
 
 test('a journal that can not be written is a reason, and is counted', async (t) => {
