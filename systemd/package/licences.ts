@@ -67,13 +67,15 @@ const indented = (line: string): string => {
   return text === '' ? ' .' : ` ${text}`;
 };
 
+/** A point of a list may be `(c)`, too: it says whose something is where a year follows. */
+const NOTICE = /^(copyright\b|©|\(c\)\s*[0-9]).*[a-z]/i;
+/** What a licence says of notices, and the place in Apache's where one would be. */
+const NO_NOTICE = /^copyright (notices?\b|holder|license|and permission)|\[yyyy\]/i;
+
 /** The lines of a licence that say whose it is. */
 function holders({ name, text }: Component): string[] {
   const lines = text.split('\n').map((line) => line.replace(/^[\s*#>-]+/, '').trim());
-  const found = lines.filter(
-    (line) =>
-      /^(copyright\b|\(c\)|©).*[a-z]/i.test(line) && !/^copyright (notice|holder|license)/i.test(line),
-  );
+  const found = lines.filter((line) => NOTICE.test(line) && !NO_NOTICE.test(line));
   return found.length === 0
     ? [`the authors of ${name}`]
     : [...new Set(found)].map((line) => line.replace(/^copyright:?\s*/i, ''));

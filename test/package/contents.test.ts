@@ -3,7 +3,7 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { assets } from '../../src/admin/assets.ts';
-import { LicenceError, readComponent } from '../../systemd/package/licences.ts';
+import { LicenceError, readComponent, renderCopyright } from '../../systemd/package/licences.ts';
 import { exchange } from '../helpers/client.ts';
 import { startDaemonProcess } from '../helpers/daemon.ts';
 import { runProgram } from '../helpers/programs.ts';
@@ -25,6 +25,27 @@ test('a package without a file of its licence is refused, unless its licence is 
   writeFileSync(join(folder, 'package.json'), '{"version":"1.0.0","license":"MIT"}');
   assert.throws(() => readComponent('some-package', folder), LicenceError);
   assert.match(readComponent('saxes', folder).text, /The ISC License/);
+});
+
+test('whose something is, is what its licence says of that, and no other line of it', (t) => {
+  const folder = tempDirectory(t);
+  writeFileSync(join(folder, 'package.json'), '{"version":"1.0.0","license":"MIT"}');
+  const holdersIn = (licence: string): string => {
+    writeFileSync(join(folder, 'LICENSE'), licence);
+    const own = readComponent('some-package', folder);
+    return /^Copyright: ((?:.*\n )*.*)\nLicense/m.exec(renderCopyright(own, []))?.[1] ?? '';
+  };
+  assert.equal(
+    holdersIn('MIT License\n\nCopyright (c) 2020 Some One\n(C) 2012-2022 by others\n© Third One\n'),
+    '(c) 2020 Some One\n (C) 2012-2022 by others\n © Third One',
+  );
+  const apache = `  (c) You must retain, in the Source form of any Derivative Works
+    Copyright [yyyy] [name of copyright owner]\n`;
+  assert.equal(holdersIn(apache), 'the authors of some-package');
+  assert.equal(
+    holdersIn('COPYRIGHT AND PERMISSION NOTICE\n\nCopyright notices are kept\n'),
+    'the authors of some-package',
+  );
 });
 
 if (IS_ROOT) {
