@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundle } from './bundle.ts';
 import { ZSH_COMPLETIONS as DEBIAN_ZSH, makeDeb } from './deb.ts';
@@ -16,7 +16,9 @@ import { layOut } from './tree.ts';
 const project = join(import.meta.dirname, '../..');
 
 /** Makes the packages, and gives their paths. */
-export async function buildPackages(product: Product, into: string): Promise<string[]> {
+export async function buildPackages(product: Product, folder: string): Promise<string[]> {
+  // The programs that make them are run in folders of their own.
+  const into = resolve(folder);
   await mkdir(into, { recursive: true });
   // Beside the result, as it is large: what is for a moment in /tmp may be in memory.
   const work = await mkdtemp(join(into, '.work-'));

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { buildPackages } from '../../systemd/package/build.ts';
 
 /** The packages that the tests install, of two versions, with little compression. */
@@ -23,7 +23,8 @@ export async function packagesOf(version: string, name = 'installed'): Promise<s
       maintainer: 'the datapathd authors <datapathd@packages.invalid>',
       compression: 'fast',
     },
-    folder,
+    // As it may be given on the command line.
+    relative(process.cwd(), folder),
   );
 }
 
