@@ -53,6 +53,16 @@ const OFFERED: readonly (readonly [readonly string[], readonly string[]])[] = [
   [['call', '--timeout', '5', 'o'], ['one.queue']],
   [['call', 'one.queue', ''], []],
   [['list', '--prefix', ''], []],
+  // With = in it, a word is three for bash.
+  [['call', '--file', '=', 'data'], ['datapathctl']],
+  [['call', '--file', '='], ['datapathctl']],
+  [
+    ['queue', 'requeue', 'q', '--to', '='],
+    ['one.queue', 'two.queue'],
+  ],
+  [['call', '--path', '=', '/x', 'o'], ['one.queue']],
+  [['plugin', 'test', '--device-config', 'a', '=', 'b', '=', 'c', 'data'], ['datapathctl']],
+  [['log', 'level', 'rpc', '=', 'd'], []],
 ];
 for (const [words, expected] of OFFERED) {
   test(`bash offers ${expected.join(', ') || 'nothing'} behind ${JSON.stringify(words)}`, (t) => {

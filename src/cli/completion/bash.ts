@@ -15,24 +15,33 @@ _datapathctl_queues() {
     done < <(${LIST_QUEUES})
 }
 _datapathctl() {
-    local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
-    local command='' place=0 skip='' word
+    local cur=\${COMP_WORDS[COMP_CWORD]} command='' place=0 option='' glued='' word
     COMPREPLY=()
+    # bash makes three words of --path=/x, and of any other that has a = or a : in it.
     for word in "\${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
-        if [ -n "$skip" ]; then
-            skip=''
+        case "$word" in
+            [=:]*)
+                glued=1
+                continue
+                ;;
+        esac
+        if [ -n "$glued$option" ]; then
+            glued='' option=''
             continue
         fi
         case "$command:$word" in
-            *:${valued.join('|*:')}) skip=1 ;;
+            *:${valued.join('|*:')}) option=$word ;;
             *:-*) ;;
             :*) command=$word ;;
 ${groups.map(({ first }) => `            ${first}:*) command="${first} $word" ;;`).join('\n')}
             *) place=$((place + 1)) ;;
         esac
     done
-    if [ -n "$skip" ]; then
-        case "$command:$prev" in
+    case "$cur" in
+        [=:]*) glued=1 cur='' ;;
+    esac
+    if [ -n "$glued$option" ]; then
+        case "$option" in
 ${valueCases(commands).join('\n')}
         esac
         return
@@ -71,7 +80,7 @@ const valueCases = (commands: readonly Command[]): string[] => [
     commands
       .flatMap(optionsOf)
       .flatMap(({ flag, completion }) =>
-        completion === undefined ? [] : [`            *:${flag}) ${completed(completion)} ;;`],
+        completion === undefined ? [] : [`            ${flag}) ${completed(completion)} ;;`],
       ),
   ),
 ];
