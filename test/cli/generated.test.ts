@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { renderBash } from '../../src/cli/completion/bash.ts';
 import { renderFish } from '../../src/cli/completion/fish.ts';
+import { optionsOf } from '../../src/cli/completion/words.ts';
 import { renderZsh } from '../../src/cli/completion/zsh.ts';
 import { renderManPage } from '../../src/cli/man-page.ts';
 import { tempDirectory } from '../helpers/temp.ts';
@@ -73,6 +74,33 @@ for (const [words, expected] of OFFERED) {
 test('a name of a queue is never carried out by the completion', (t) => {
   assert.deepEqual(offered(t, ['call', ''], '$(touch bad)\n'), ['\\$\\(touch\\ bad\\)']);
 });
+
+if (isThere('fish')) {
+  /** What fish offers behind a line, without what it says of it. */
+  const offeredByFish = (t: TestContext, line: string): string[] => {
+    const folder = tempDirectory(t);
+    writeFileSync(join(folder, 'datapathctl'), '#!/bin/sh\necho one.queue\n', { mode: 0o755 });
+    const words = ['--no-config', '-c', `${renderFish(COMMANDS)}\ncomplete -C "${line}"`];
+    const env = { ...process.env, HOME: folder, PATH: `${folder}${delimiter}${process.env.PATH}` };
+    const { stdout, stderr } = spawnSync('fish', words, { env, encoding: 'utf8' });
+    assert.equal(stderr, '');
+    return stdout.split('\n').flatMap((each) => each.split('\t')[0] || []);
+  };
+
+  test('fish offers each command its own options alone, also where another ends in the same word', (t) => {
+    for (const command of COMMANDS) {
+      const expected = optionsOf(command).map(({ flag }) => flag);
+      assert.deepEqual(offeredByFish(t, `datapathctl ${command.name} --`), expected.sort(), command.name);
+    }
+  });
+
+  test('fish offers words where they may stand, whatever the words before say', (t) => {
+    assert.deepEqual(offeredByFish(t, 'datapathctl sr '), ['list', 'show']);
+    assert.deepEqual(offeredByFish(t, 'datapathctl call --timeout 5 '), ['one.queue']);
+    assert.deepEqual(offeredByFish(t, 'datapathctl call one.queue '), []);
+    assert.deepEqual(offeredByFish(t, 'datapathctl plugin new datapath '), []);
+  });
+}
 
 const SHELLS = [
   { shell: 'bash', render: renderBash, check: ['-n'] },

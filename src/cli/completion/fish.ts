@@ -1,39 +1,56 @@
 import type { Command, Completion } from '../command.ts';
 import { type Group, groupsOf, LIST_QUEUES, optionsOf } from './words.ts';
 
-/** The completion for fish: a line a word. */
+/** The completion for fish: a line a word, and a function that says where it may stand. */
 export function renderFish(commands: readonly Command[]): string {
-  const groups = groupsOf(commands);
-  const lines = groups.flatMap((group) => groupLines(group, groups));
+  const options = commands.flatMap(optionsOf);
+  const valued = [...new Set(options.filter(({ value }) => value !== undefined).map(({ flag }) => flag))];
+  const lines = groupsOf(commands).flatMap(groupLines);
+  const groups = groupsOf(commands).filter(({ first }) => first !== '');
   return `# Completion of datapathctl for fish, made by: datapathctl completion fish
+# Whether the words begin so, and with a number, whether as many follow. Options and their values are no words.
+function ${AT}
+    set -l words
+    set -l skip
+    for word in (commandline -opc)[2..-1]
+        if test -n "$skip"
+            set skip
+        else if contains -- $word ${valued.join(' ')}
+            set skip yes
+        else if not string match -q -- '-*' $word
+            set -a words $word
+        end
+    end
+    set -l wanted (string split -n ' ' -- $argv[1])
+    for word in $wanted
+        test "$words[1]" = $word; or return 1
+        set -e words[1]
+    end
+    test (count $argv) -eq 1; or test (count $words) -eq $argv[2]
+end
 complete -c datapathctl -f
-${lines.join('\n')}
+${[...groups.map(({ first }) => line(at('', 0), `-a ${first}`, '')), ...lines].join('\n')}
 `;
 }
 
-const SEEN = '__fish_seen_subcommand_from';
+const AT = '__datapathctl_at';
 
-function groupLines({ first, commands }: Group, groups: readonly Group[]): string[] {
-  const words = commands.map(({ word }) => word);
-  const choosing =
-    first === '' ? '__fish_use_subcommand' : `${SEEN} ${first}; and not ${SEEN} ${words.join(' ')}`;
-  const nested = first === '' ? groups.map((group) => group.first).filter((name) => name !== '') : [];
-  return [
-    ...nested.map((name) => line(choosing, `-a ${name}`, '')),
-    ...commands.flatMap(({ word, command }) => [
-      line(choosing, `-a ${word}`, command.summary),
-      ...commandLines(command, first === '' ? `${SEEN} ${word}` : `${SEEN} ${first}; and ${SEEN} ${word}`),
-    ]),
-  ];
-}
+const at = (words: string, place?: number): string =>
+  `${AT} "${words}"${place === undefined ? '' : ` ${place}`}`;
 
-const commandLines = (command: Command, condition: string): string[] => [
+const groupLines = ({ first, commands }: Group): string[] =>
+  commands.flatMap(({ word, command }) => [
+    line(at(first, 0), `-a ${word}`, command.summary),
+    ...commandLines(command),
+  ]);
+
+const commandLines = (command: Command): string[] => [
   ...optionsOf(command).map(({ flag, short, doc, value, completion }) => {
     const names = `${short === undefined ? '' : `-s ${short} `}-l ${flag.slice(2)}`;
-    return line(condition, value === undefined ? names : `${names} -r ${candidates(completion)}`, doc);
+    return line(at(command.name), value === undefined ? names : `${names} -r ${candidates(completion)}`, doc);
   }),
-  ...Object.values(command.arguments).flatMap(({ completion, doc }) =>
-    completion === undefined ? [] : [line(condition, candidates(completion), doc)],
+  ...Object.values(command.arguments).flatMap(({ completion, doc }, place) =>
+    completion === undefined ? [] : [line(at(command.name, place), candidates(completion), doc)],
   ),
 ];
 
