@@ -25,6 +25,14 @@ systemctl enable --now xapi xapi-storage-script message-switch
 /** Both names are those of the units of these ids. */
 const named = (...ids: readonly string[]): string =>
   `[ "$(systemctl show -P Id message-switch xapi-storage-script | tr -s '\\n' ' ')" = '${ids.join(' ')} ' ]`;
+/** What the page says of the socket unit: it listens where xapi looks for the switch. */
+const WITH_SOCKET = `
+systemctl stop datapathd
+mkdir -p /etc/systemd/system/datapathd.socket.d
+printf '[Socket]\\nListenStream=\\nListenStream=/run/message-switch/sock\\n' > /etc/systemd/system/datapathd.socket.d/local.conf
+systemctl daemon-reload
+systemctl enable --now datapathd.socket
+systemctl start datapathd`;
 const NEW = named('datapathd.service', 'datapathd.service');
 const OLD = named('message-switch.service', 'xapi-storage-script.service');
 
@@ -72,8 +80,9 @@ ${RUNNING}`,
     ways: {
       'systemctl stop xapi xapi-storage-script': { after: `systemctl is-active datapathd xapi\n${NEW}` },
       'systemctl stop xapi\n': {
+        before: WITH_SOCKET,
         after: `systemctl is-active xapi message-switch xapi-storage-script\n${OLD}
-! systemctl is-active datapathd`,
+if systemctl is-active datapathd datapathd.socket || systemctl is-enabled datapathd.socket; then exit 1; fi`,
       },
     },
   },
