@@ -50,7 +50,7 @@ export function readFlags(argv: readonly string[]): CommandLine {
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      throw new ConfigError(`"${token.value}": expected a flag, such as --section.key=value; see --help`);
+      throw new ConfigError(`"${token.value}": expected a flag, such as --log.level=debug; see --help`);
     }
     const { name, rawName } = token;
     const known = COMMANDS.find((candidate) => candidate === name);

@@ -79,11 +79,11 @@ const REFUSED: readonly (readonly [flags: readonly string[], line: string])[] = 
   ],
   [['--__proto__=1'], '__proto__: no such setting (flag --__proto__); did you mean version?'],
   [['--toString=1'], 'toString: no such setting (flag --toString); did you mean config?'],
-  [['serve'], '"serve": expected a flag, such as --section.key=value; see --help'],
-  [[''], '"": expected a flag, such as --section.key=value; see --help'],
+  [['serve'], '"serve": expected a flag, such as --log.level=debug; see --help'],
+  [[''], '"": expected a flag, such as --log.level=debug; see --help'],
   [
     ['--', '--log.level=debug'],
-    '"--log.level=debug": expected a flag, such as --section.key=value; see --help',
+    '"--log.level=debug": expected a flag, such as --log.level=debug; see --help',
   ],
 ];
 

@@ -51,6 +51,12 @@ test('--print-config prints each setting with the source that it came from', asy
   assert.match(stdout, /^shutdown\.timeout = "10s" +# default$/m);
 });
 
+test('the start ends at a word that is no flag with a flag as it is typed, in which nothing is hidden', async (t) => {
+  const { status, stderr } = await datapathd(t, ['serve']);
+  assert.equal(status, 2);
+  assert.equal(stderr, 'datapathd: "serve": expected a flag, such as --log.level=debug; see --help\n');
+});
+
 test('the start ends with one line at an unknown variable', async (t) => {
   const { status, stderr } = await datapathd(t, ['--config=/dev/null'], { DATAPATHD_LOG_LEVL: 'info' });
   assert.equal(status, 2);
