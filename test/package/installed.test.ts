@@ -90,6 +90,23 @@ if (IS_ROOT) {
     after.close();
   });
 
+  test('an upgrade that brings other settings asks what becomes of changed ones, unless it is told before', async (t) => {
+    const debian = await bootDebian(t, PACKAGES_FOLDER);
+    await debian.run(`dpkg-deb -R /packages/${basename(next)} /tmp/next
+echo '# Another default.' >> /tmp/next/etc/datapathd/datapathd.toml
+dpkg-deb -Znone -b /tmp/next /tmp/next.deb`);
+    await debian.run(install(first));
+    const settings = '/etc/datapathd/datapathd.toml';
+    await debian.run(`echo '[log]\nlevel = "debug"' > ${settings}; systemctl start datapathd`);
+    const { status, stderr } = await debian.attempt('dpkg -i /tmp/next.deb');
+    assert.notEqual(status, 0);
+    assert.match(stderr, /end of file on stdin at conffile prompt/);
+    assert.equal(await runningVersion(debian), FIRST);
+    await debian.run('dpkg --force-confold -i /tmp/next.deb 2>&1');
+    assert.equal(await runningVersion(debian), NEXT);
+    assert.equal(await debian.run(`cat ${settings}`), '[log]\nlevel = "debug"\n');
+  });
+
   test('a purge leaves nothing of it, and a removal what it has accepted', async (t) => {
     const debian = await bootDebian(t, PACKAGES_FOLDER);
     const before = await debian.run(LIST);
