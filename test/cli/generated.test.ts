@@ -12,8 +12,6 @@ import { renderManPage } from '../../src/cli/man-page.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { ctl } from './helpers.ts';
 
-const isThere = (program: string): boolean => spawnSync(program, ['--version']).error === undefined;
-
 /** What bash offers behind these words, the last of which is the one to complete. */
 function offered(t: TestContext, words: readonly string[], queues = ''): string[] {
   const folder = tempDirectory(t);
@@ -75,32 +73,30 @@ test('a name of a queue is never carried out by the completion', (t) => {
   assert.deepEqual(offered(t, ['call', ''], '$(touch bad)\n'), ['\\$\\(touch\\ bad\\)']);
 });
 
-if (isThere('fish')) {
-  /** What fish offers behind a line, without what it says of it. */
-  const offeredByFish = (t: TestContext, line: string): string[] => {
-    const folder = tempDirectory(t);
-    writeFileSync(join(folder, 'datapathctl'), '#!/bin/sh\necho one.queue\n', { mode: 0o755 });
-    const words = ['--no-config', '-c', `${renderFish(COMMANDS)}\ncomplete -C "${line}"`];
-    const env = { ...process.env, HOME: folder, PATH: `${folder}${delimiter}${process.env.PATH}` };
-    const { stdout, stderr } = spawnSync('fish', words, { env, encoding: 'utf8' });
-    assert.equal(stderr, '');
-    return stdout.split('\n').flatMap((each) => each.split('\t')[0] || []);
-  };
+/** What fish offers behind a line, without what it says of it. */
+const offeredByFish = (t: TestContext, line: string): string[] => {
+  const folder = tempDirectory(t);
+  writeFileSync(join(folder, 'datapathctl'), '#!/bin/sh\necho one.queue\n', { mode: 0o755 });
+  const words = ['--no-config', '-c', `${renderFish(COMMANDS)}\ncomplete -C "${line}"`];
+  const env = { ...process.env, HOME: folder, PATH: `${folder}${delimiter}${process.env.PATH}` };
+  const { stdout, stderr } = spawnSync('fish', words, { env, encoding: 'utf8' });
+  assert.equal(stderr, '');
+  return stdout.split('\n').flatMap((each) => each.split('\t')[0] || []);
+};
 
-  test('fish offers each command its own options alone, also where another ends in the same word', (t) => {
-    for (const command of COMMANDS) {
-      const expected = optionsOf(command).map(({ flag }) => flag);
-      assert.deepEqual(offeredByFish(t, `datapathctl ${command.name} --`), expected.sort(), command.name);
-    }
-  });
+test('fish offers each command its own options alone, also where another ends in the same word', (t) => {
+  for (const command of COMMANDS) {
+    const expected = optionsOf(command).map(({ flag }) => flag);
+    assert.deepEqual(offeredByFish(t, `datapathctl ${command.name} --`), expected.sort(), command.name);
+  }
+});
 
-  test('fish offers words where they may stand, whatever the words before say', (t) => {
-    assert.deepEqual(offeredByFish(t, 'datapathctl sr '), ['list', 'show']);
-    assert.deepEqual(offeredByFish(t, 'datapathctl call --timeout 5 '), ['one.queue']);
-    assert.deepEqual(offeredByFish(t, 'datapathctl call one.queue '), []);
-    assert.deepEqual(offeredByFish(t, 'datapathctl plugin new datapath '), []);
-  });
-}
+test('fish offers words where they may stand, whatever the words before say', (t) => {
+  assert.deepEqual(offeredByFish(t, 'datapathctl sr '), ['list', 'show']);
+  assert.deepEqual(offeredByFish(t, 'datapathctl call --timeout 5 '), ['one.queue']);
+  assert.deepEqual(offeredByFish(t, 'datapathctl call one.queue '), []);
+  assert.deepEqual(offeredByFish(t, 'datapathctl plugin new datapath '), []);
+});
 
 const SHELLS = [
   { shell: 'bash', render: renderBash, check: ['-n'] },
@@ -120,15 +116,13 @@ for (const { shell, render, check } of SHELLS) {
     }
   });
 
-  if (isThere(shell)) {
-    test(`${shell} can read its completion`, (t) => {
-      const path = join(tempDirectory(t), 'completion');
-      writeFileSync(path, render(COMMANDS));
-      const { status, stderr } = spawnSync(shell, [...check, path], { encoding: 'utf8' });
-      assert.equal(stderr, '');
-      assert.equal(status, 0);
-    });
-  }
+  test(`${shell} can read its completion`, (t) => {
+    const path = join(tempDirectory(t), 'completion');
+    writeFileSync(path, render(COMMANDS));
+    const { status, stderr } = spawnSync(shell, [...check, path], { encoding: 'utf8' });
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
 }
 
 test('an option has a value in all commands or in none, as the completions rely on', () => {
@@ -158,13 +152,11 @@ test('man prints the page', async (t) => {
   assert.equal((await ctl(t, ['man'])).stdout, renderManPage(COMMANDS));
 });
 
-if (isThere('groff')) {
-  test('groff has nothing to say against the man page', () => {
-    const { stderr, status } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-z'], {
-      input: renderManPage(COMMANDS),
-      encoding: 'utf8',
-    });
-    assert.equal(stderr, '');
-    assert.equal(status, 0);
+test('groff has nothing to say against the man page', () => {
+  const { stderr, status } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-z'], {
+    input: renderManPage(COMMANDS),
+    encoding: 'utf8',
   });
-}
+  assert.equal(stderr, '');
+  assert.equal(status, 0);
+});

@@ -18,6 +18,9 @@ const TOOLS = [
   { program: 'chromium', package: 'chromium' },
   { program: 'mscgen', package: 'mscgen' },
   { program: 'man', package: 'man-db' },
+  { program: 'groff', package: 'groff-base' },
+  { program: 'zsh', package: 'zsh' },
+  { program: 'fish', package: 'fish' },
 ] as const;
 
 /** What tests run that only root can run. */
@@ -79,9 +82,18 @@ function withUnpacked(environment: NodeJS.ProcessEnv, unpacked: string): NodeJS.
   const libraries = globSync(join(unpacked, '{usr/lib,lib}/*-linux-gnu'));
   return {
     ...environment,
+    ...groffsFolders(unpacked),
     PATH: [PATH, ...programs].join(delimiter),
     LD_LIBRARY_PATH: [LD_LIBRARY_PATH, ...libraries].filter((part) => part !== '').join(delimiter),
   };
+}
+
+/** groff alone looks for its files nowhere but where it was installed. */
+function groffsFolders(unpacked: string): NodeJS.ProcessEnv {
+  const [share] = globSync(join(unpacked, 'usr/share/groff/[0-9]*'));
+  if (share === undefined) return {};
+  const macros = [join(share, 'tmac'), join(unpacked, 'etc/groff')].join(delimiter);
+  return { GROFF_FONT_PATH: join(share, 'font'), GROFF_TMAC_PATH: macros };
 }
 
 function install(packages: readonly string[]): void {
