@@ -81,7 +81,9 @@ export class Telemetry {
   }
 
   page(target: string): Page | undefined {
-    switch (target) {
+    // Scrapers may be told to add parameters; there are none here.
+    const [path] = target.split('?', 1);
+    switch (path) {
       case '/metrics':
         return { status: 200, contentType: METRICS_TYPE, body: this.#metrics() };
       case '/healthz':

@@ -43,3 +43,22 @@ test('a page that is let in again asks for one stream, and keeps that', async (t
   await page.clock.runFor(20_000);
   assert.equal(asked.filter((url) => url.endsWith('/events')).length, 4);
 });
+
+test('a page that was open over an upgrade is loaded anew', async (t) => {
+  const daemon = await startDaemonProcess(t, { flags: ['--storage.enabled=false'] });
+  const base = await forward(t, daemon.switchSocket);
+  const { page, asked } = await openPage(t, 'about:blank');
+  const before = `event: about\ndata: ${JSON.stringify({ version: '0.0.1', started: 1 })}\n\n`;
+  let streams = 0;
+  await page.route(STREAM, (route) => {
+    streams += 1;
+    return streams === 1
+      ? route.fulfill({ contentType: 'text/event-stream', body: before })
+      : route.continue();
+  });
+  await page.goto(`${base}/admin/`);
+  await page.waitForRequest(`${base}/admin/`);
+  await page.waitForRequest(STREAM);
+  await page.getByRole('status').getByText('live').waitFor();
+  assert.equal(asked.filter((url) => url.endsWith('/admin/')).length, 2);
+});

@@ -217,6 +217,7 @@ test('with metrics.listen the pages are read over TCP, and nothing else is', asy
   assert.equal(status, 200);
   assert.equal(readMetrics(text).get('datapathd_healthy'), 1);
   assert.deepEqual(await get('/healthz'), [200, 'ok\n']);
+  assert.equal((await get('/metrics?collect=all'))[0], 200);
   assert.equal((await get('/'))[0], 404);
   assert.equal((await fetch(`http://${address}/metrics`, { method: 'POST', body: 'x' })).status, 405);
 });

@@ -69,10 +69,12 @@ export function follow(changed: () => void): Live {
     for (const part of PARTS) {
       own.addEventListener(part, ({ data }) => {
         const value: unknown = JSON.parse(data);
-        const before = live.facts.about?.started;
+        const before = live.facts.about;
         Object.assign(live.facts, { [part]: value });
-        // Another start, another trace.
-        if (before !== undefined && live.facts.about?.started !== before) book.forget();
+        if (before === undefined) return;
+        // Another start, another trace; another version, another page.
+        if (live.facts.about?.started !== before.started) book.forget();
+        if (live.facts.about?.version !== before.version) location.reload();
       });
     }
     own.addEventListener('trace', ({ data }) => {
