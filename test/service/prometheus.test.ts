@@ -124,6 +124,13 @@ test('the alerts fire when they should', async (t) => {
         },
       ],
     },
+    firing(
+      'DatapathdTextfileOld',
+      'node_textfile_mtime_seconds{instance="host",file="/var/lib/node_exporter/datapathd.prom"}',
+      '0x40',
+      { severity: 'critical', instance: 'host', file: '/var/lib/node_exporter/datapathd.prom' },
+      '8m',
+    ),
     quiet('DatapathdPluginFails', 'datapathd_plugin_calls_total{instance="host",outcome="failed"}', '1x90'),
     quiet('DatapathdRefuses', 'datapathd_switch_refusals_total{instance="host"}', '1x90'),
   ];
