@@ -70,7 +70,7 @@ export function layOut(root: string, parts: TreeParts): void {
   write(join(root, parts.zshCompletions, '_datapathctl'), renderZsh(COMMANDS));
 
   const documents = join(root, DOCUMENTS);
-  for (const page of globSync(join(project, 'docs/**/*.{md,yaml,json}'))) {
+  for (const page of globSync(join(project, 'docs/**/*.{md,yaml,json,png,svg}'))) {
     copy(page, join(documents, page.slice(join(project, 'docs/').length)));
   }
   compress(join(documents, 'changelog.gz'), readFileSync(join(project, 'CHANGELOG.md')));

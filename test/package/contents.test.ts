@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { assets } from '../../src/admin/assets.ts';
 import { LicenceError, readComponent, renderCopyright } from '../../systemd/package/licences.ts';
@@ -106,6 +106,20 @@ if (IS_ROOT) {
     const paths = globSync(join(root, '**/*'));
     assert.deepEqual(
       paths.filter((path) => path.includes('node_modules') || path.endsWith('.ts')),
+      [],
+    );
+  });
+
+  test('what the pages show and lead to is in it', async (t) => {
+    const documents = join(await unpacked(t), 'usr/share/doc/datapathd');
+    const links = globSync(join(documents, '**/*.md')).flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+\.\w+)/g)].map(([, link = '']) =>
+        join(dirname(page), link),
+      ),
+    );
+    assert.ok(links.some((link) => link.endsWith('.png')));
+    assert.deepEqual(
+      links.filter((link) => !existsSync(link)),
       [],
     );
   });
