@@ -115,7 +115,7 @@ export class Disks {
     }
     const volume = await volumes.stat(use.vdi);
     const clone = volume.keys[KEYS.cloneOnBoot];
-    if (clone === undefined) return;
+    if (clone === undefined) return this.#closeUnknown(use, volume);
     await destroyClone(volumes, clone);
     await volumes.unset(use.vdi, KEYS.cloneOnBoot);
   }
@@ -226,6 +226,19 @@ export class Disks {
     );
     if (!goesOn) await answered(driver, choice, CLOSE, { dbg, uri: choice.uri });
     await commit([{ type: 'closed', key: keyOf(opened) }]);
+  }
+
+  /**
+   * On an SR that was taken over nothing tells what the daemon before this one has opened. It closed each disk at the end of
+   * an epoch, where the plugin can forget, and so does this one.
+   */
+  async #closeUnknown(use: VdiUse, volume: Found): Promise<void> {
+    const { state, driver } = this.#options;
+    if (!this.#isTakenOver(use.sr)) return;
+    for (const datapath of state.datapaths) if (isOfDisk(datapath, use)) return;
+    const choice = this.#choose(use, use.vm, volume, true);
+    if (!this.#forgets(choice.plugin)) return;
+    await answered(driver, choice, CLOSE, { dbg: use.dbg, uri: choice.uri });
   }
 
   #isAttached({ sr, vdi, vm }: Opened): boolean {

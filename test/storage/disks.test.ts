@@ -104,6 +104,29 @@ test('a disk of an SR that was taken over is let go of though this daemon did no
   assert.deepEqual(uris(opened.driver), ['deactivate raw:///a', 'detach raw:///a']);
 });
 
+test('a disk of an SR that was taken over is closed at the end of its epoch, as the daemon before would have done', async (t) => {
+  for (const [takenOver, features, scripts] of [
+    [true, FORGETS, ['deactivate', 'detach', 'close']],
+    [true, [], ['deactivate', 'detach']],
+    [false, FORGETS, []],
+  ] as const) {
+    const opened = await open(t, { raw: features });
+    await takeOver(opened, takenOver);
+    if (takenOver) await opened.disks.detach(HELD, volumesWith());
+    // The domain is gone.
+    await opened.disks.epochEnd({ ...USE, vm: '' }, volumesWith());
+    assert.deepEqual(opened.driver.names(), scripts);
+  }
+});
+
+test('a disk of an SR that was taken over is not closed while a domain has it', async (t) => {
+  const opened = await open(t, { raw: FORGETS });
+  await takeOver(opened, true);
+  await opened.disks.attach(heldBy({ ...HELD, vm: '8' }), false, volumesWith());
+  await opened.disks.epochEnd({ ...USE, vm: '' }, volumesWith());
+  assert.ok(!opened.driver.names().includes('close'));
+});
+
 test('a disk of an SR that was taken over is activated and put down', async (t) => {
   const opened = await open(t);
   await takeOver(opened, true);
