@@ -197,7 +197,11 @@ def copy_data(source, volume, name, mode):
 def refuse_served(volume, why="detach it from its domain first"):
     with opened_data(volume) as data:
         # A file that is never written can be served and copied at the same time.
-        if is_writable(os.fstat(data)) and content.is_served(data, os.path.join(volume.path, store.DATA)):
+        if not is_writable(os.fstat(data)):
+            return
+    # Open for writing: over NFS nobody else may have the lock alone.
+    with opened_data(volume, os.O_RDWR) as data:
+        if content.is_served(data, os.path.join(volume.path, store.DATA)):
             raise Failure("VOLUME_IN_USE", volume.key, why)
 
 
