@@ -72,6 +72,22 @@ test('a directory that could be an SR is found, and SRs in it', async (t) => {
   );
 });
 
+test('an SR that is damaged hides no other in the same directory', async (t) => {
+  const { run, path } = await prepareSr(t);
+  const [parent, damaged] = [join(path, '..'), join(path, '../damaged')];
+  mkdirSync(damaged);
+  writeFileSync(join(damaged, 'sr.json'), '{');
+  const { value, stderr } = await run('SR.probe', { configuration: { path: parent } });
+  assert.ok(Array.isArray(value));
+  assert.deepEqual(
+    value.map((each) => isStruct(each) && each.configuration),
+    [{ path: parent }, { path }],
+  );
+  assert.match(stderr, /an SR is left out: .*SR_DAMAGED.*damaged/);
+  const [code] = await errorOf(run('SR.probe', { configuration: { path: damaged } }));
+  assert.equal(code, 'SR_DAMAGED');
+});
+
 test('detaching what is not attached succeeds', async (t) => {
   const run = scriptsOf(t, VOLUME_PLUGIN);
   assert.equal(await good(run('SR.detach', { sr: '/nowhere' })), null);
@@ -186,8 +202,9 @@ test('a link in the place of data is not followed', async (t) => {
   symlinkSync(theirs, data(key));
   for (const method of ['Volume.stat', 'Volume.clone', 'Volume.resize', 'Volume.destroy']) {
     const [code] = await errorOf(run(method, { sr, key, new_size: 8192 }));
-    assert.equal(code, 'IO_ERROR', method);
+    assert.equal(code, 'VOLUME_DAMAGED', method);
   }
+  assert.deepEqual(await good(run('SR.ls', { sr })), []);
   assert.equal(readFileSync(theirs, 'utf8'), 'theirs');
   assert.deepEqual(
     readdirSync(path).filter((name) => name.startsWith('.new')),
@@ -247,6 +264,31 @@ for (const damage of ['', '{"na', '[]', '{"name":5,"description":"","sharable":f
     assert.deepEqual(told.sort(), expected.sort());
     const [code, ...params] = await errorOf(run('Volume.set', { sr, key: key ?? '', k: 'a', v: 'b' }));
     assert.deepEqual([code, params[0]], ['VOLUME_DAMAGED', key]);
+  });
+}
+
+for (const [what, make] of [
+  ['a link', (path: string) => symlinkSync('/dev/null', path)],
+  ['a directory', (path: string) => mkdirSync(path)],
+] as const) {
+  test(`a volume whose metadata are ${what} hides no other`, async (t) => {
+    const { run, sr, data } = await prepareSr(t);
+    const [key, other] = [await createVolume(run, sr), await createVolume(run, sr)].map(({ key }) =>
+      textOf(key),
+    );
+    const path = join(data(key ?? ''), '../volume.json');
+    rmSync(path);
+    make(path);
+    const listed = await good(run('SR.ls', { sr }));
+    assert.ok(Array.isArray(listed));
+    const told = listed.map((each) => isStruct(each) && [each.key, each.name]);
+    assert.deepEqual(
+      told.sort(),
+      [
+        [key, key],
+        [other, 'n'],
+      ].sort(),
+    );
   });
 }
 

@@ -18,12 +18,18 @@ def path_of(configuration):
 
 
 def probe(params):
-    """The directory itself, and those in it that are SRs."""
+    """The directory itself, and those in it that are SRs. One of these that can't be read doesn't hide the others."""
     path = path_of(struct(params, "configuration"))
     if not os.path.isdir(path):
         raise Failure("SR_does_not_exist", path)
     below = [] if store.is_sr(path) else sorted(entry.path for entry in os.scandir(path) if store.is_sr(entry.path))
-    return [probed(place) for place in [path] + below]
+    found = [probed(path)]
+    for place in below:
+        try:
+            found.append(probed(place))
+        except Failure as failure:
+            print("an SR is left out: %s" % failure, file=sys.stderr)
+    return found
 
 
 def probed(path):

@@ -38,6 +38,10 @@ UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 KEY = re.compile(UUID)
 LEFT_OVER = re.compile(r"\.(?:new|gone)-" + UUID)
 
+# These tell of one file. Another error may be the storage's or the system's, and go, as that of an NFS server which lets nobody in
+# (EACCES): then what is there isn't known.
+UNREADABLE = (errno.ENOENT, errno.EISDIR, errno.ELOOP)
+
 SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -135,7 +139,9 @@ def read_sr(sr):
         return sr.read_json(SR)
     except FileNotFoundError:
         raise Failure("Sr_not_attached", sr.path) from None
-    except ValueError as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in UNREADABLE:
+            raise
         raise Failure("SR_DAMAGED", os.path.join(sr.path, SR), str(error)) from None
 
 

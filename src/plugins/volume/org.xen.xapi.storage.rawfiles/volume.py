@@ -1,6 +1,7 @@
 """The methods Volume.*"""
 
 import contextlib
+import errno
 import os
 import stat as modes
 import urllib.parse
@@ -209,8 +210,11 @@ def refuse_served(volume, why="detach it from its domain first"):
 def opened_data(volume, flags=os.O_RDONLY):
     try:
         fd = volume.open(store.DATA, flags)
-    except FileNotFoundError:
-        raise Failure("VOLUME_DAMAGED", volume.key, "its data are not there") from None
+    except OSError as error:
+        if error.errno not in store.UNREADABLE:
+            raise
+        what = "are not there" if error.errno == errno.ENOENT else "can't be opened: %s" % error.strerror
+        raise Failure("VOLUME_DAMAGED", volume.key, "its data " + what) from None
     try:
         yield fd
     finally:
@@ -234,7 +238,9 @@ def is_writable(stats):
 def metadata(volume):
     try:
         told = volume.read_json(store.VOLUME)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in store.UNREADABLE:
+            raise
         raise Failure("VOLUME_DAMAGED", volume.key, "%s: %s" % (store.VOLUME, error)) from None
     for field, kind in (("name", str), ("description", str), ("sharable", bool), ("keys", dict)):
         if not isinstance(told.get(field), kind):
