@@ -154,7 +154,10 @@ export class Follower {
       different = branch.tree.removeDomain(branch.domid) || different;
       await unwatch(store, branch.root, branch.token);
     }
-    if (different) changed();
+    if (different) {
+      this.#markAgain();
+      changed();
+    }
     for (const domid of [...domains.keys()].filter((found) => !before.has(found))) {
       for (const branch of trees.map((tree) => new Branch(tree, domid))) {
         this.#branches.set(branch.token, branch);
@@ -219,10 +222,15 @@ export class Follower {
       if (apply !== UNREADABLE) different = apply() || different;
     }
     if (!different) return;
+    this.#markAgain();
+    changed();
+  }
+
+  /** What may come to something else now that a node, or a domain, has made room. */
+  #markAgain(): void {
     for (const branch of this.#branches.values()) {
       for (const name of branch.tree.again(branch.domid)) branch.mark(name);
     }
-    changed();
   }
 
   /** One node that can't be read must not hide the others, and stays what it was; the end of the connection ends the round. */

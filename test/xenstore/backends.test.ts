@@ -228,6 +228,17 @@ for (const kind of KINDS) {
     assert.equal(view.hasKind(7, 'vbd'), false);
   });
 
+  on('the room of a driver domain that is gone goes to backends of others', async (t, store, client) => {
+    await store.addDomain(7);
+    await plug(client, `${rootOf('vbd', 7)}/5/51712`);
+    const view = startView(t, store.socket, { driverDomains: ['7'], maxBackends: 1 });
+    await shows(view, '7 vbd 5 51712 InitWait');
+    await plug(client, `${rootOf('vbd')}/6/51712`);
+    await until(view, () => view.report().backends.some(({ leftOut }) => leftOut.get('no-room') === 1));
+    store.removeDomain(7);
+    await shows(view, '0 vbd 6 51712 InitWait');
+  });
+
   on('the backends of a domain that is not trusted are not even read', async (t, store, client) => {
     const asked: string[] = [];
     await plug(client, `${rootOf('vbd', 8)}/5/51712`);
