@@ -157,6 +157,23 @@ test('a volume gets the data of its snapshot back, and the snapshot stays', asyn
   await good(run('Volume.stat', { sr, key: snapshot }));
 });
 
+test('a revert that the disk has no room for leaves the volume as it was, and no half copy', async (t) => {
+  const { run, sr, data } = await prepareSr(t);
+  const key = textOf((await createVolume(run, sr)).key);
+  const snapshot = textOf((await goodStruct(run('Volume.snapshot', { sr, key }))).key);
+  writeFileSync(data(key), 'new');
+  const params = JSON.stringify({ sr, key, snapshot });
+  const script = `
+import errno, sys; sys.path.insert(0, ${JSON.stringify(VOLUME_PLUGIN)}); sys.dont_write_bytecode = True
+import content, protocol, volume
+def full(*_): raise OSError(errno.ENOSPC, 'full')
+content.fcntl.ioctl = full
+print(protocol._answer({'Volume.revert': volume.revert}, 'Volume.revert', ${params})[1]['code'])`;
+  assert.equal((await runProgram(t, PYTHON, ['-c', script])).stdout, 'NO_SPACE\n');
+  assert.equal(readFileSync(data(key), 'utf8'), 'new');
+  assert.deepEqual(readdirSync(join(data(key), '..')).sort(), ['data.raw', 'lock', 'volume.json']);
+});
+
 test('a volume does not shrink', async (t) => {
   const { run, sr } = await prepareSr(t);
   const key = textOf((await createVolume(run, sr, { size: 8192 })).key);

@@ -89,8 +89,13 @@ def revert(params):
         volume, source = held[key], held[other]
         refuse_served(volume)
         volume.remove(store.NEW_DATA)
-        copy_data(source, volume, store.NEW_DATA, READ_WRITE)
-        volume.rename(store.NEW_DATA, store.DATA)
+        try:
+            copy_data(source, volume, store.NEW_DATA, READ_WRITE)
+            volume.rename(store.NEW_DATA, store.DATA)
+        except BaseException:
+            # On a full disk it would have what is left.
+            volume.remove(store.NEW_DATA)
+            raise
 
 
 def resize(params):
