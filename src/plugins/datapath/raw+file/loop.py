@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from protocol import Failure
+from state import being_served
 
 PROGRAM = "losetup"
 
@@ -41,7 +42,9 @@ def set_up(attached, path, read_only):
 
 def make(path, read_only):
     words = ["--find", "--show"] + (["--read-only"] if read_only else []) + [path]
-    return losetup(*words).strip()
+    # From then on the volume plugin sees the device.
+    with being_served(path):
+        return losetup(*words).strip()
 
 
 def flush(attached, path):

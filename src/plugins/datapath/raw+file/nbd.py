@@ -1,7 +1,6 @@
 """A file served over NBD on a Unix socket, by a qemu-nbd that goes on when the plugin has ended."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -10,6 +9,7 @@ import tempfile
 import time
 
 from protocol import Failure
+from state import being_served, opened
 
 PROGRAM = "qemu-nbd"
 EXPORT = "disk"
@@ -62,8 +62,7 @@ def start(attached, path, read_only):
         words.append("--read-only")
     words.append(path)
     # The server has the file's lock as long as it runs: so the volume plugin knows that the file is served.
-    with opened(path) as data, tempfile.TemporaryFile() as errors:
-        fcntl.flock(data, fcntl.LOCK_SH)
+    with being_served(path) as data, tempfile.TemporaryFile() as errors:
         before = os.umask(0o177)
         try:
             status = subprocess.call(
@@ -155,12 +154,3 @@ def status_of(pid):
             return file.read().rpartition(")")[2].split()
     except OSError:
         return None
-
-
-@contextlib.contextmanager
-def opened(path):
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        yield fd
-    finally:
-        os.close(fd)

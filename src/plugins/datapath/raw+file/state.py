@@ -122,3 +122,23 @@ def locked(path):
             if os.stat(path).st_ino == os.fstat(fd).st_ino:
                 return fd
         os.close(fd)
+
+
+@contextlib.contextmanager
+def opened(path):
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def being_served(path):
+    """The file with its lock: waits for who copies, replaces or removes it, and takes the one that is there then."""
+    while True:
+        with opened(path) as fd:
+            fcntl.flock(fd, fcntl.LOCK_SH)
+            if os.stat(path).st_ino == os.fstat(fd).st_ino:
+                yield fd
+                return

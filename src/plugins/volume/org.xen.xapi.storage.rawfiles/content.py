@@ -108,12 +108,18 @@ def whole_sectors(size):
 
 
 def is_served(fd, path):
-    """Whether a disk is served from the file on this host: over NBD, then its server has a lock; or by a loop device."""
+    """
+    Whether a disk is served from the file on this host: over NBD, then its server has a lock; or by a loop device. If not,
+    nobody begins to until the descriptor is closed, as it has the lock.
+    """
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        fcntl.flock(fd, fcntl.LOCK_UN)
     except BlockingIOError:
         return True
+    except OSError as error:
+        # Over NFS, of a file that may only be read.
+        if error.errno != errno.EBADF:
+            raise
     return any(backing_file(place) == path for place in glob.glob("/sys/block/loop*/loop/backing_file"))
 
 

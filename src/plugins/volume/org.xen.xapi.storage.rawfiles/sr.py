@@ -85,10 +85,11 @@ def destroy(params):
     """Removes the volumes, and then what makes the directory an SR. The directory and other files in it stay."""
     with store.changing_sr(text(params, "sr"), fcntl.LOCK_EX) as sr:
         for key in store.keys_of(sr):
-            with store.opened_volume(sr, key) as found:
-                volume.refuse_served(found)
+            with store.opened_volume(sr, key) as found, volume.unserved(found):
+                pass
         for key in store.keys_of(sr):
-            store.remove_volume(sr, key)
+            with store.opened_volume(sr, key) as found, volume.unserved(found):
+                store.remove_volume(sr, key)
         store.clear_up_alone(sr)
         sr.remove(store.SR)
         os.fsync(sr.fd)

@@ -75,8 +75,8 @@ def copy_to(sr, source, mode):
 
 def destroy(params):
     with store.changing_sr(text(params, "sr")) as sr, store.changing_volume(sr, text(params, "key")) as volume:
-        refuse_served(volume)
-        store.remove_volume(sr, volume.key)
+        with unserved(volume):
+            store.remove_volume(sr, volume.key)
 
 
 def revert(params):
@@ -87,7 +87,7 @@ def revert(params):
         # Always in the same order: two calls don't wait for each other.
         held = {each: stack.enter_context(store.changing_volume(sr, each)) for each in sorted([key, other])}
         volume, source = held[key], held[other]
-        refuse_served(volume)
+        stack.enter_context(unserved(volume))
         volume.remove(store.NEW_DATA)
         try:
             copy_data(source, volume, store.NEW_DATA, READ_WRITE)
@@ -195,20 +195,25 @@ def copy_data(source, volume, name, mode):
     """Data of one moment. Without shared blocks it takes some time to copy, and nobody may write meanwhile."""
     with opened_data(source) as data, new_data(volume, name, mode) as made:
         if not content.reflink(data, made):
-            refuse_served(source, "the file system can't share blocks, so it would not be of one moment")
-            content.copy_sparse(data, made)
+            with contextlib.ExitStack() as stack:
+                # A file that is never written can be served and copied at the same time.
+                if is_writable(os.fstat(data)):
+                    why = "the file system can't share blocks, so it would not be of one moment"
+                    stack.enter_context(unserved(source, why))
+                content.copy_sparse(data, made)
         os.fsync(made)
 
 
-def refuse_served(volume, why="detach it from its domain first"):
+@contextlib.contextmanager
+def unserved(volume, why="detach it from its domain first"):
+    """Nobody has the disk, and who wants to have it served waits until the end."""
     with opened_data(volume) as data:
-        # A file that is never written can be served and copied at the same time.
-        if not is_writable(os.fstat(data)):
-            return
+        may_write = is_writable(os.fstat(data)) or os.geteuid() == 0
     # Open for writing: over NFS nobody else may have the lock alone.
-    with opened_data(volume, os.O_RDWR) as data:
+    with opened_data(volume, os.O_RDWR if may_write else os.O_RDONLY) as data:
         if content.is_served(data, os.path.join(volume.path, store.DATA)):
             raise Failure("VOLUME_IN_USE", volume.key, why)
+        yield
 
 
 @contextlib.contextmanager
