@@ -42,7 +42,8 @@ export class Recordings {
     const now = this.#now();
     this.#forget(now);
     const key = slotOf(plugin);
-    const recording = this.#recordings.get(key) ?? { askedAt: now, made: 0, lost: 0, runs: [] };
+    // Who asks on after a pause knows numbers: the next ones are above them.
+    const recording = this.#recordings.get(key) ?? { askedAt: now, made: after, lost: 0, runs: [] };
     this.#recordings.set(key, recording);
     recording.askedAt = now;
     const fetched = recording.runs.findIndex(({ number }) => number > after);

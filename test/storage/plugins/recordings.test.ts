@@ -84,3 +84,14 @@ test('calls that nobody has asked for in 30 s are kept no more', () => {
   kept.note(run('too late'));
   assert.deepEqual(kept.ask(PLUGIN, 0), { calls: [], lost: 0 });
 });
+
+test('who asks on after more than 30 s gets the calls from then on', () => {
+  const { clock, kept } = recordings();
+  kept.ask(PLUGIN, 0);
+  for (const method of ['a', 'b', 'c']) kept.note(run(method));
+  assert.equal(kept.ask(PLUGIN, 0).calls.at(-1)?.number, 3);
+  clock.now = 30_001;
+  kept.ask(PLUGIN, 3);
+  kept.note(run('d'));
+  assert.deepEqual(methodsOf(kept.ask(PLUGIN, 3)), ['d']);
+});
