@@ -50,6 +50,8 @@ export class ByteQueue {
 
   clear(): void {
     this.buffer = EMPTY;
+    // A connection may be idle for days: the buffer of its largest message must not wait with it.
+    this.#ownedBuffer = undefined;
     this.start = 0;
     this.end = 0;
   }

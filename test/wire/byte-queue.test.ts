@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { ByteQueue } from '../../src/wire/byte-queue.ts';
 
@@ -57,4 +60,17 @@ test('a stream in single bytes is not copied whole for each of them', () => {
     last = queue.buffer;
   }
   assert.ok(buffers < 20, `${buffers} buffers were made`);
+});
+
+test('when all is consumed, nothing of it is held in memory', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage: () => void = runInNewContext('gc');
+  const queue = new ByteQueue();
+  for (const piece of ['ab', 'cd']) queue.push(Buffer.from(piece));
+  const copied = new WeakRef(queue.buffer);
+  queue.consume(queue.length);
+  // What a turn has made a weak reference to lives as long as that turn.
+  await turn();
+  collectGarbage();
+  assert.equal(copied.deref(), undefined);
 });
