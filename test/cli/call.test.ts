@@ -82,15 +82,27 @@ test('with --json the answer is what its JSON says, with every digit, beside the
   );
 });
 
-test('a file is sent and an answer printed byte for byte', async (t) => {
+test('params are sent with every digit of their integers', async (t) => {
+  const { switchSocket } = await startSwitchProcess(t);
+  await startEcho(t, switchSocket, 'echo');
+  const words = ['call', 'echo', 'Volume.resize', '{"new_size": 9007199254740993}', '--path', switchSocket];
+  const request =
+    '{"method":"Volume.resize","params":[{"dbg":"datapathctl","new_size":9007199254740993}],"id":1}';
+  assert.equal((await runCtl(t, words)).stdout, `${request}\n`);
+});
+
+test('a file or standard input is sent and an answer printed byte for byte', async (t) => {
   const { switchSocket } = await startSwitchProcess(t);
   startCtl(t, ['serve', 'od', '--program', shellProgram(t, 'od -An -tx1'), '--path', switchSocket]);
   const client = await login(t, switchSocket, 'watcher:1');
   while ((await client.text('GET', '/list/alive/od')) === '[]');
+  const bytes = Buffer.from([0xef, 0xbb, 0xbf, 0xff, 0x00, 0x0a]);
   const file = join(tempDirectory(t), 'request');
-  writeFileSync(file, Buffer.from([0xff, 0x00, 0x0a]));
-  const { stdout } = await runCtl(t, ['call', 'od', '--file', file, '--path', switchSocket]);
-  assert.equal(stdout, ' ff 00 0a\n');
+  writeFileSync(file, bytes);
+  const call = ['call', 'od', '--path', switchSocket];
+  assert.equal((await runCtl(t, [...call, '--file', file])).stdout, ' ef bb bf ff 00 0a\n');
+  const input = Buffer.concat([bytes, Buffer.from('\n')]);
+  assert.equal((await runCtl(t, call, { input })).stdout, ' ef bb bf ff 00 0a\n');
 });
 
 test('a call leaves no reply queue behind', async (t) => {
@@ -113,6 +125,11 @@ const USAGE: readonly (readonly [string, string[], RegExp])[] = [
   ['no request', ['call', QUEUE], /give a method, --body or --file/],
   ['two requests', ['call', QUEUE, 'Plugin.ls', '--body', '{}'], /only one of them/],
   ['params that are no object', ['call', QUEUE, 'Plugin.ls', '[1]'], /params: expected a JSON object/],
+  [
+    'params that hold what a double does not',
+    ['call', QUEUE, 'Plugin.ls', '{"a":1e400}'],
+    /params: .*too large/,
+  ],
   [
     'a timeout that is no number',
     ['call', QUEUE, 'Plugin.ls', '--timeout', 'long'],

@@ -15,7 +15,7 @@ export const CTL = join(import.meta.dirname, '../../src/cli/main.ts');
 export const NOWHERE = { DATAPATHD_SWITCH_PATH: '/nowhere/sock' };
 
 export interface Ways {
-  readonly input?: string;
+  readonly input?: string | Buffer;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
 }

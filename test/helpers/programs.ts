@@ -13,7 +13,7 @@ export async function runProgram(
   t: TestContext,
   program: string,
   args: readonly string[],
-  { input = '', env = {}, cwd }: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  { input = '', env = {}, cwd }: { input?: string | Buffer; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<Ran> {
   const child = spawn(program, args, { env: { ...process.env, ...env }, cwd });
   t.after(() => child.kill('SIGKILL'));

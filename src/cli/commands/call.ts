@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { JsonFailure, parseJsonBytes, writeJson } from '../../wire/json.ts';
-import type { Value } from '../../wire/value.ts';
+import { isStruct, type Struct, type Value } from '../../wire/value.ts';
 import { openCaller } from '../caller.ts';
 import { asSeconds, asText, defineCommand, HTTP_OPTION, queueArgument } from '../command.ts';
 import { sessionName } from '../context.ts';
@@ -86,7 +86,7 @@ async function requestBody({ method, params = '{}', body, file }: Source): Promi
   if (body !== undefined) return body;
   if (file !== undefined) return readRequest(file);
   if (method !== undefined) {
-    return JSON.stringify({ method, params: [{ dbg: 'datapathctl', ...namedParams(params) }], id: 1 });
+    return writeJson({ method, params: [{ dbg: 'datapathctl', ...namedParams(params) }], id: 1 });
   }
   const typed = await readInput('Enter body text:');
   if (typed.length > 0) return typed;
@@ -101,22 +101,20 @@ function readRequest(file: string): Buffer {
   }
 }
 
-function namedParams(text: string): object {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // Said below, in the same words as for JSON that is no object.
-  }
-  throw new Failure('usage', `params: expected a JSON object such as '{"dbg":"me"}', got ${text}`);
-}
+/** How deep params and answers may be nested to be read as what they are. */
+const LIMITS = { maxDepth: 200 };
 
-/** How deep an answer may be nested to be shown as what it is, rather than as its text. */
-const ANSWER_LIMITS = { maxDepth: 200 };
+/** With every digit of their numbers: sizes are integers of 64 bits. */
+function namedParams(text: string): Struct {
+  const value = parseJsonBytes(Buffer.from(text), LIMITS);
+  if (!(value instanceof JsonFailure) && isStruct(value)) return value;
+  const reason = value instanceof JsonFailure ? ` (${value.reason})` : '';
+  throw new Failure('usage', `params: expected a JSON object such as '{"dbg":"me"}', got ${text}${reason}`);
+}
 
 /** The answer for programs: what its JSON says, with every digit of its numbers, or its text. */
 function parsed(answer: Buffer): Value {
-  const value = parseJsonBytes(answer, ANSWER_LIMITS);
+  const value = parseJsonBytes(answer, LIMITS);
   return value instanceof JsonFailure ? payloadText(answer) : value;
 }
 
