@@ -12,18 +12,27 @@ export type Run =
 export function runProgram(program: string, payload: Buffer): Promise<Run> {
   const { promise, resolve } = Promise.withResolvers<Run>();
   const failed = (reason: string): void => resolve({ type: 'failed', reason });
-  const child = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const chunks: Buffer[] = [];
-  child.on('error', (error) => failed(`${program} cannot be run: ${error.message}`));
-  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // A program that ends without reading is no failure.
-  child.stdin.on('error', () => {});
-  child.stdin.end(payload);
-  child.on('close', (status, signal) => {
-    if (signal !== null) failed(`${program} was ended by ${signal}`);
-    else if (status !== 0) failed(`${program} ended with status ${status}`);
-    else resolve({ type: 'answered', answer: withoutLineBreak(Buffer.concat(chunks)) });
-  });
+  const cannotBeRun = (error: unknown): void =>
+    failed(`${program} cannot be run: ${error instanceof Error ? error.message : error}`);
+  try {
+    const child = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.on('error', cannotBeRun);
+    // The reason is told soon. Where no descriptors are left, there are no streams either.
+    if (child.pid === undefined) return promise;
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    // A program that ends without reading is no failure.
+    child.stdin.on('error', () => {});
+    child.stdin.end(payload);
+    child.on('close', (status, signal) => {
+      if (signal !== null) failed(`${program} was ended by ${signal}`);
+      else if (status !== 0) failed(`${program} ended with status ${status}`);
+      else resolve({ type: 'answered', answer: withoutLineBreak(Buffer.concat(chunks)) });
+    });
+  } catch (error) {
+    // Some reasons are thrown, such as that somebody is just writing the program.
+    cannotBeRun(error);
+  }
   return promise;
 }
 

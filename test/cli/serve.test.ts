@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type DaemonProcess, kill } from '../helpers/daemon.ts';
+import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { login } from '../switch/helpers.ts';
 import { ctl, ctlOnTerminal, type Running, shellProgram, startCtl, startSwitchProcess } from './helpers.ts';
@@ -51,6 +53,31 @@ for (const [what, script, reason] of FAILURES) {
     assert.deepEqual([line.outcome, line.error], ['failed', answer.error[1]]);
   });
 }
+
+test('a program that is just being written: an error, and the next call gets its answer', async (t) => {
+  const daemon = await startSwitchProcess(t);
+  const program = shellProgram(t, 'cat');
+  await serve(t, daemon, '--program', program);
+  const writer = openSync(program, 'r+');
+  const { error } = JSON.parse(await call(t, daemon, 'x'));
+  assert.match(error[1], /program cannot be run: .*ETXTBSY/);
+  closeSync(writer);
+  assert.equal(await call(t, daemon, 'x'), 'x\n');
+});
+
+test('no descriptors are left for a program: an error, and the next call gets its answer', async (t) => {
+  const daemon = await startSwitchProcess(t);
+  const served = await serve(t, daemon, '--program', shellProgram(t, 'cat'));
+  const limit = async (files: string): Promise<void> => {
+    const words = [`--pid=${served.child.pid}`, `--nofile=${files}`];
+    assert.equal((await runProgram(t, 'prlimit', words)).status, 0);
+  };
+  await limit('1:');
+  const { error } = JSON.parse(await call(t, daemon, 'x'));
+  assert.match(error[1], /program cannot be run: .*EMFILE/);
+  await limit('1000:');
+  assert.equal(await call(t, daemon, 'x'), 'x\n');
+});
 
 test('a program that is not there, and a request that is no JSON: an error without an id', async (t) => {
   const daemon = await startSwitchProcess(t);
