@@ -217,7 +217,7 @@ const queueRules = (rules: Parsed<readonly Rule[]>): Parsed<readonly QueueRule[]
 const mapParsed = <T, U>(parsed: Parsed<T>, change: (value: T) => U): Parsed<U> =>
   parsed.type === 'value' ? value(change(parsed.value)) : parsed;
 
-/** A rule's time as it is given. */
+/** How long a request waits for a listener, as it is given. */
 export const ruleTime = (time: number): string =>
   time === Number.POSITIVE_INFINITY ? FOR_EVER : time === 0 ? AT_ONCE : `${time}ms`;
 

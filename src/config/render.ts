@@ -127,9 +127,8 @@ function shownValue({ setting }: NamedSetting, value: unknown): string {
     return tomlValue(value.map(({ subsystem, level }) => `${subsystem}=${level}`).join(','));
   }
   if (isRules(setting, value)) {
-    const texts = value.map((rule) =>
-      'queue' in rule ? `${rule.queue}=${ruleTime(rule.time)}` : `${rule.method}=${rule.time}ms`,
-    );
+    const timeText = setting.format === 'listener-rules' ? ruleTime : (time: number) => `${time}ms`;
+    const texts = value.map((rule) => `${'queue' in rule ? rule.queue : rule.method}=${timeText(rule.time)}`);
     return tomlValue(texts.join(','));
   }
   return tomlValue(value);

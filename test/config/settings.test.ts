@@ -164,7 +164,7 @@ function valuesOf(setting: Setting): fc.Arbitrary<string> {
         .uniqueArray(fc.uuid())
         .map((uuids) => JSON.stringify(uuids.map((uuid) => ({ uuid, socket: `/run/${uuid}.sock` }))));
     case 'duration-rules':
-      return fc.array(fc.tuple(pattern, duration)).map(rulesText);
+      return fc.array(fc.tuple(pattern, fc.oneof(fc.constant('0ms'), duration))).map(rulesText);
     case 'queue':
       return fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.:-]*$/);
     case 'store-path':
