@@ -26,18 +26,32 @@ export const ctl = (t: TestContext, words: readonly string[], ways: Ways = {}): 
 
 /** Runs datapathctl on a terminal, on which `input` is typed. What it prints comes back as the terminal shows it. */
 export const ctlOnTerminal = (t: TestContext, words: readonly string[], input = ''): Promise<Ran> =>
-  runProgram(
-    t,
-    'python3',
-    [
-      '-c',
-      'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))',
-      process.execPath,
-      CTL,
-      ...words,
-    ],
-    { input, env: NOWHERE },
-  );
+  runProgram(t, 'python3', ['-c', ON_TERMINAL, process.execPath, CTL, ...words], { input, env: NOWHERE });
+
+const ON_TERMINAL = 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+
+/** Runs datapathctl on a terminal, on which a key is pressed when it has asked its question. */
+export async function ctlPressing(
+  t: TestContext,
+  words: readonly string[],
+  question: string,
+  key: string,
+): Promise<Pick<Ran, 'status' | 'stdout'>> {
+  const child = spawn('python3', ['-c', ON_TERMINAL, process.execPath, CTL, ...words], {
+    env: { ...process.env, ...NOWHERE },
+  });
+  t.after(() => child.kill('SIGKILL'));
+  let stdout = '';
+  let pressed = false;
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    if (pressed || !stdout.includes(question)) return;
+    pressed = true;
+    child.stdin.write(key);
+  });
+  const [status] = await once(child, 'close');
+  return { status, stdout };
+}
 
 /** datapathctl as it runs, until the test ends. */
 export interface Running {

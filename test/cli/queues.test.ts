@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { login } from '../switch/helpers.ts';
-import { ctl, ctlOnTerminal, endOf, send, startEcho, startSwitchProcess } from './helpers.ts';
+import { ctl, ctlOnTerminal, ctlPressing, endOf, send, startEcho, startSwitchProcess } from './helpers.ts';
 
 const waitingIn = (body: string, queue: string): string[] =>
   JSON.parse(body).permanent_queues[queue].queue_contents.map(
@@ -84,6 +84,24 @@ test('on a terminal queue purge asks first, but with --yes', async (t) => {
   await send(client, 'q', 'b');
   assert.match((await ctlOnTerminal(t, [...purge, '--yes'])).stdout, /^1 message purged/);
 });
+
+for (const [key, typed] of [
+  ['Ctrl-C', '\x03'],
+  ['Ctrl-D', '\x04'],
+] as const) {
+  test(`${key} at the question of queue purge: nothing is purged, and one line says so`, async (t) => {
+    const { switchSocket } = await startSwitchProcess(t);
+    const client = await login(t, switchSocket, 'me:1');
+    await client.text('GET', '/persistent/q');
+    await send(client, 'q', 'a');
+    const words = ['queue', 'purge', 'q', '--path', switchSocket];
+    const purge = await ctlPressing(t, words, '[y/N]', typed);
+    assert.match(purge.stdout, /\[y\/N\].*datapathctl: nothing was purged\r\n$/s);
+    assert.doesNotMatch(purge.stdout, /AbortError/);
+    assert.equal(purge.status, 1);
+    assert.deepEqual(waitingIn(await client.text('GET', '/'), 'q'), ['a']);
+  });
+}
 
 test('queue requeue sends a message again, byte for byte, and acknowledges the old one', async (t) => {
   const { switchSocket } = await startSwitchProcess(t);

@@ -83,6 +83,7 @@ test('what can not be is said in one line', async (t) => {
     [['state', 'backup', join(empty, 'new'), '--state', empty], /there is no journal/],
     [['state', 'restore', join(empty, 'copy'), '--state', empty], /there is no journal/],
     [['state', 'backup', join(empty, 'new'), '--state', '/nowhere/state'], /is not there: give --state/],
+    [['state', 'restore', join(empty, 'copy'), '--state', process.execPath], /ENOTDIR: .*state\.lock/],
   ];
   for (const [words, expected] of cases) {
     const { status, stderr } = await ctl(t, words);

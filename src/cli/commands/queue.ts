@@ -87,7 +87,8 @@ export const queuePurgeCommand = defineCommand({
 async function confirmed(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) return true;
   const asking = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await asking.question(question);
+  // Ctrl-C and Ctrl-D take the question back.
+  const answer = await asking.question(question).catch(() => '');
   asking.close();
   return /^y(es)?$/i.test(answer.trim());
 }

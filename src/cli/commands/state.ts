@@ -51,7 +51,7 @@ export const stateRestoreCommand = defineCommand({
   options: OPTIONS,
   run: async ({ folder, state, config }, context) => {
     const directory = stateDirectory(state, config);
-    const lock = lockFile(join(directory, STATE_LOCK_FILE), `${process.pid}`);
+    const lock = said(() => lockFile(join(directory, STATE_LOCK_FILE), `${process.pid}`));
     if (lock.type === 'held') {
       throw new Failure('failed', `datapathd runs on ${directory}, with the pid ${lock.note}: stop it first`);
     }
