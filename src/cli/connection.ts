@@ -61,7 +61,8 @@ export async function connectToSwitch({ path, debug }: ConnectionOptions): Promi
 
 async function openSocket(path: string): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const socket = connect(path);
+  // Not as a word alone: one of digits would be a port of TCP.
+  const socket = connect({ path });
   socket.once('connect', resolve);
   socket.once('error', (error) => reject(cannotConnect(path, error)));
   await promise;

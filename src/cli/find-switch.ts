@@ -20,6 +20,7 @@ export interface Named {
  * usual ones that is there. Throws a `Failure` when none is.
  */
 export function findSwitch({ path, config }: Named, environment: NodeJS.ProcessEnv): string {
+  if (path === '') throw new Failure('usage', '--path: expected a socket, got ""');
   if (path !== undefined) return path;
   const { DATAPATHD_SWITCH_PATH: fromEnvironment = '' } = environment;
   if (fromEnvironment !== '') return fromEnvironment;

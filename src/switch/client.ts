@@ -83,7 +83,8 @@ const FIRST_ID = 0x0a;
 
 /** Connects. Rejects with the system's error. */
 export async function connectSwitchClient(options: SwitchClientOptions): Promise<SwitchPushClient> {
-  const socket = connect(options.path);
+  // Not as a word alone: one of digits would be a port of TCP.
+  const socket = connect({ path: options.path });
   await once(socket, 'connect');
   return new PushClient(socket, options.maxMessageBytes ?? USUAL_MAX_BYTES);
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -21,6 +21,21 @@ test('--path comes before the environment, and that before the configuration', (
   assert.equal(findSwitch({ path: '/given', config }, environment), '/given');
   assert.equal(findSwitch({ path: undefined, config }, environment), '/from/environment');
   assert.equal(findSwitch({ path: undefined, config }, {}), '/from/config');
+});
+
+test('a socket whose name is a number is no port', async (t) => {
+  const { switchSocket } = await startSwitchProcess(t);
+  const cwd = tempDirectory(t);
+  symlinkSync(switchSocket, join(cwd, '8080'));
+  for (const words of [['list'], ['call', 'q', '--body', 'x']]) {
+    const { stderr } = await ctl(t, [...words, '--path', '8080'], { cwd });
+    assert.doesNotMatch(stderr, /cannot connect/);
+  }
+});
+
+test('an empty --path: status 2 and one line', async (t) => {
+  const { status, stderr } = await ctl(t, ['list', '--path', '']);
+  assert.deepEqual([status, stderr], [2, 'datapathctl: --path: expected a socket, got ""\n']);
 });
 
 const CONFIGURED: readonly (readonly [string, string])[] = [
