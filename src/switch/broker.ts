@@ -178,13 +178,14 @@ export class Broker {
     );
   }
 
-  /** Takes account of operations that are decided, until `release`. */
+  /** Takes account of operations that are decided, until `release` when they are kept, or are not. */
   reserve(operations: readonly Operation[]): void {
     this.#queues.reserve(operations);
   }
 
-  release(operations: readonly Operation[]): void {
+  release(operations: readonly Operation[], areKept: boolean): void {
     this.#queues.release(operations);
+    if (!areKept) this.#waiting.wakeWithout(operations);
   }
 
   apply(operation: Operation): void {
@@ -294,6 +295,8 @@ export class Broker {
       token,
       asked.map(({ name }) => name),
     );
+    // One cursor stands for all queues that are asked for: nothing that comes later may be below it.
+    if (queues.length > 1) this.#queues.align(asked);
     const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);
     if (messages.length === 0) {
       const crowded = tooManyWait(this.#waiting.ofSession(token), this.#limits);
@@ -304,8 +307,6 @@ export class Broker {
     }
     for (const message of messages) this.#delivered(token, message, now);
     const next = messages.reduce((highest, { id }) => Math.max(highest, id.id), FROM_THE_START);
-    // One cursor stands for all queues that were asked for: nothing that comes later may be below it.
-    if (asked.length > 1) for (const queue of asked) queue.countFrom(next + 1);
     return answer({ type: 'messages', messages, next });
   }
 

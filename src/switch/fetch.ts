@@ -4,14 +4,20 @@ import type { Queue } from './queue.ts';
 
 /**
  * What waits above the cursor, queue by queue as asked. One cursor stands for all queues: when not all fits an
- * answer, those with the lowest ids come, so that no message is left below the next cursor.
+ * answer, those with the lowest ids come, so that no message is left below the next cursor; for the same reason those wait
+ * that are above one which is not kept yet.
  */
 export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: number): HeldMessage[] {
   const messages: HeldMessage[] = [];
+  const end = queues.reduce(
+    (least, { firstReserved }) => Math.min(least, firstReserved),
+    Number.POSITIVE_INFINITY,
+  );
   let bytes = 0;
   for (const queue of queues) {
     let own = 0;
     for (const message of queue.after(from)) {
+      if (message.number >= end) break;
       messages.push(message);
       own += message.length;
       // More of this queue can't fit: what it holds beyond has higher ids than all that is taken of it.

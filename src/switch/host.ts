@@ -168,7 +168,7 @@ export class SwitchHost {
     const { broker, commit } = this.#options;
     broker.reserve(operations);
     commit(operations, (failure) => {
-      broker.release(operations);
+      broker.release(operations, failure === undefined);
       if (failure === undefined) for (const operation of operations) broker.carryOut(operation);
       this.#awaitExpiry();
       settle(failure);

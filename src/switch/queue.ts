@@ -16,8 +16,8 @@ export class Queue {
   /** Somebody has listened on it, now or before a restart. */
   listened = false;
   bytes = 0;
-  /** Messages that are accepted and not kept yet, and their bytes. */
-  #reserved = 0;
+  /** The ids of messages that are accepted and not kept yet, ascending, and the bytes of these. */
+  readonly #reserved = new Set<number>();
   #reservedBytes = 0;
   /** Ascending; the place of a message that was acked is empty until there are many. */
   readonly #ids: number[] = [];
@@ -48,23 +48,28 @@ export class Queue {
 
   /** Messages and bytes with what is reserved for those to come. */
   get expectedSize(): number {
-    return this.#size + this.#reserved;
+    return this.#size + this.#reserved.size;
   }
 
   get expectedBytes(): number {
     return this.bytes + this.#reservedBytes;
   }
 
+  /** The lowest id of a message that may still come; infinite: all that come are above those that are here. */
+  get firstReserved(): number {
+    const [first = Number.POSITIVE_INFINITY] = this.#reserved;
+    return first;
+  }
+
   reserve(id: number, bytes: number): void {
     this.countFrom(id + 1);
-    this.#reserved += 1;
+    this.#reserved.add(id);
     this.#reservedBytes += bytes;
   }
 
-  release(bytes: number): void {
+  release(id: number, bytes: number): void {
     // It may have been reserved in a queue of this name that is no more.
-    this.#reserved = Math.max(0, this.#reserved - 1);
-    this.#reservedBytes = Math.max(0, this.#reservedBytes - bytes);
+    if (this.#reserved.delete(id)) this.#reservedBytes -= bytes;
   }
 
   countFrom(id: number): void {

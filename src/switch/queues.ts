@@ -88,7 +88,7 @@ export class Queues {
     for (const operation of operations) {
       if (operation.type === 'message-sent') {
         const { id, payload } = operation.message;
-        this.#queues.get(id.queue)?.release(payload.length);
+        this.#queues.get(id.queue)?.release(id.id, payload.length);
       } else if (operation.type === 'queue-removed') this.#doomed.delete(operation.queue);
       else if (operation.type === 'queue-created') this.#expected -= 1;
     }
@@ -141,6 +141,12 @@ export class Queues {
   countFrom(id: number): void {
     this.#nextId = Math.max(this.#nextId, id);
     for (const queue of this.#queues.values()) queue.countFrom(id);
+  }
+
+  /** Whatever comes to these queues from now on, or to one that is created, is above all that came to them. */
+  align(queues: readonly Queue[]): void {
+    for (const { nextId } of queues) this.#nextId = Math.max(this.#nextId, nextId);
+    for (const queue of queues) queue.countFrom(this.#nextId);
   }
 
   /** The lowest id that is above every one that was given. */

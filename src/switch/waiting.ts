@@ -1,3 +1,5 @@
+import type { Operation } from './protocol.ts';
+
 /** The end of a transfer that never ends by itself: a subscription. */
 export const LISTENING = Number.POSITIVE_INFINITY;
 
@@ -48,6 +50,13 @@ export class WaitingTransfers {
 
   wake(queue: string): void {
     for (const { wake } of this.#byQueue.get(queue) ?? []) wake();
+  }
+
+  /** Wakes those who were not given what is above these messages, which don't come. */
+  wakeWithout(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      if (operation.type === 'message-sent') this.wake(operation.message.id.queue);
+    }
   }
 
   /** The sessions that wait for a queue in a transfer that ends. */

@@ -174,3 +174,17 @@ test('what comes to a queue after a transfer over several is above the cursor th
   assert.ok(typeof next === 'object' && next.type === 'messages');
   assert.deepEqual(next.payloads, ['late']);
 });
+
+test('what comes to a queue that is created after a transfer asked for it is above the cursor, too', () => {
+  const broker = new Broker(LIMITS, 0);
+  ask(broker, persistent('busy'));
+  for (let count = 0; count < 10; count += 1) ask(broker, sent('busy', `${count}`));
+  const queues = ['busy', 'later'];
+  const first = ask(broker, { type: 'transfer', from: -1, timeout: 0, queues });
+  assert.ok(typeof first === 'object' && first.type === 'messages');
+  ask(broker, persistent('later'));
+  ask(broker, sent('later', 'late'));
+  const next = ask(broker, { type: 'transfer', from: first.next, timeout: 0, queues });
+  assert.ok(typeof next === 'object' && next.type === 'messages');
+  assert.deepEqual(next.payloads, ['late']);
+});

@@ -127,6 +127,10 @@ export class Model {
   #transfer({ queues: names, from }: In & { type: 'transfer' }): Outcome {
     const found = names.flatMap((name) => this.#find(name) ?? []);
     for (const queue of found) queue.alive = true;
+    if (names.length > 1) {
+      this.#floor = Math.max(this.#floor, ...found.map(({ nextId }) => nextId));
+      for (const queue of found) queue.nextId = Math.max(queue.nextId, this.#floor);
+    }
     const messages = found.flatMap(({ name, messages: waiting }) =>
       waiting
         .filter(({ id }) => id > from)
@@ -137,7 +141,6 @@ export class Model {
     );
     if (messages.length === 0) return { type: 'waits', next: from };
     const next = Math.max(...messages.map(({ id }) => id));
-    if (found.length > 1) for (const queue of found) queue.nextId = Math.max(queue.nextId, next + 1);
     return {
       type: 'messages',
       ids: messages.map(({ name, id }) => [name, id] as const),

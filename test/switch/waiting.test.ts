@@ -227,6 +227,51 @@ test('what can not be kept is refused with the reason, and nobody sees it', asyn
   assert.deepEqual(idsOf(out), [1]);
 });
 
+/** Two queues, of which one gets messages while a message to the other is not kept yet. */
+function withOneBehind() {
+  const { client, settle } = keptByHand();
+  const sender = client();
+  for (const queue of ['busy', 'slow']) {
+    sender.perform({ type: 'create', queue, lifetime: 'persistent' });
+    settle();
+  }
+  for (const payload of ['first', 'second']) sender.perform(sent('busy', payload));
+  sender.perform(sent('slow', 'behind'));
+  settle();
+  settle();
+  const fetch = (from?: number) => watch(client().perform(transfer(['busy', 'slow'], from)));
+  return { settle, fetch };
+}
+
+const payloadsOf = (out: Out | undefined): string[] =>
+  out?.type === 'messages' ? out.messages.map(({ payload }) => payload.toString()) : [];
+
+test('no cursor over several queues passes a message that is not kept yet', async () => {
+  const { settle, fetch } = withOneBehind();
+  const came: string[] = [];
+  const before = fetch();
+  await turn();
+  came.push(...payloadsOf(before.out()));
+  settle();
+  await turn();
+  const next = before.out();
+  if (came.length === 0) came.push(...payloadsOf(next));
+  assert.ok(next?.type === 'messages');
+  const after = fetch(next.next);
+  await turn();
+  came.push(...payloadsOf(after.out()));
+  assert.deepEqual(came.sort(), ['behind', 'first', 'second']);
+});
+
+test('what waits for a message that can not be kept is given then', async () => {
+  const { settle, fetch } = withOneBehind();
+  const waiting = fetch();
+  await turn();
+  settle('the disk is full');
+  await turn();
+  assert.deepEqual(payloadsOf(waiting.out()), ['first', 'second']);
+});
+
 test('a queue that is about to be removed takes no messages any more', async () => {
   const { client, settle } = keptByHand();
   const sender = client();
