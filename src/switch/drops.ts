@@ -67,8 +67,9 @@ export class Drops {
     return [{ type: 'message-sent', message }];
   }
 
-  /** The ends of all messages whose time is over, a commit each, so that ids follow from what is kept. */
+  /** The ends of all messages whose time is over: a commit for each that fails, and one for all that are dropped. */
   *overdue(now: number): Generator<Operation[]> {
+    const expired: Message[] = [];
     for (const queue of this.#queues.all()) {
       const fails = this.#failsBefore(queue, now);
       const expires = now - this.#keepFor(queue.name);
@@ -77,9 +78,10 @@ export class Drops {
         const { id, kind, payload, time } = message;
         if (time <= fails && kind.type === 'request') {
           yield [{ type: 'message-acked', id }, ...this.failure(id, kind, payload, now)];
-        } else if (time <= expires) yield this.#drop([message], now);
+        } else if (time <= expires) expired.push(message);
       }
     }
+    if (expired.length > 0) yield this.#drop(expired, now);
   }
 
   /** Requests from before this time fail, for want of a listener. */
@@ -95,13 +97,14 @@ export class Drops {
     for (const message of queue.messages()) {
       // Oldest first: what follows has more time left.
       if (message.time > time) break;
-      if (message.state === 'waiting') messages.push(message);
+      if (message.state === 'waiting' && !this.#queues.isEnding(message.id)) messages.push(message);
     }
     return messages;
   }
 
   /** Ends messages, and keeps them where dropped ones are kept. */
-  #drop(messages: readonly Message[], now: number): Operation[] {
+  #drop(dropped: readonly Message[], now: number): Operation[] {
+    const messages = dropped.filter(({ id }) => !this.#queues.isEnding(id));
     const ends = messages.map(({ id }): Operation => ({ type: 'message-acked', id }));
     const { deadLetter, maxDeadLetters } = this.#limits;
     const kept = messages.filter(({ id }) => id.queue !== deadLetter);
@@ -120,8 +123,8 @@ export class Drops {
         },
       }),
     );
-    const surplus = Math.max(0, (queue?.size ?? 0) + letters.length - maxDeadLetters);
-    const oldest = queue?.block(Number.NEGATIVE_INFINITY, surplus) ?? [];
+    const surplus = Math.max(0, (queue?.remaining ?? 0) + letters.length - maxDeadLetters);
+    const oldest = queue === undefined || surplus === 0 ? [] : this.#oldest(queue, surplus);
     return [
       ...ends,
       ...(queue === undefined
@@ -129,6 +132,16 @@ export class Drops {
         : oldest.map(({ id }): Operation => ({ type: 'message-acked', id }))),
       ...letters,
     ];
+  }
+
+  /** At most so many of those that stay. */
+  #oldest(queue: Queue, count: number): Message[] {
+    const messages: Message[] = [];
+    for (const message of queue.messages()) {
+      if (!this.#queues.isEnding(message.id)) messages.push(message);
+      if (messages.length === count) break;
+    }
+    return messages;
   }
 }
 

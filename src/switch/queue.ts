@@ -19,6 +19,8 @@ export class Queue {
   /** The ids of messages that are accepted and not kept yet, ascending, and the bytes of these. */
   readonly #reserved = new Set<number>();
   #reservedBytes = 0;
+  /** The ids of messages whose ends are decided and not kept yet. */
+  readonly #ending = new Set<number>();
   /** Ascending; the place of a message that was acked is empty until there are many. */
   readonly #ids: number[] = [];
   /** A message that is held alone, or the block that it lies in. */
@@ -70,6 +72,23 @@ export class Queue {
   release(id: number, bytes: number): void {
     // It may have been reserved in a queue of this name that is no more.
     if (this.#reserved.delete(id)) this.#reservedBytes -= bytes;
+  }
+
+  /** How many of the messages that are here, or are to come, stay. */
+  get remaining(): number {
+    return this.expectedSize - this.#ending.size;
+  }
+
+  isEnding(id: number): boolean {
+    return this.#ending.has(id);
+  }
+
+  reserveEnd(id: number): void {
+    this.#ending.add(id);
+  }
+
+  releaseEnd(id: number): void {
+    this.#ending.delete(id);
   }
 
   countFrom(id: number): void {

@@ -66,6 +66,11 @@ export class Queues {
     this.#unfetched.remove(message, 'fetched');
   }
 
+  /** Whether the end of a message is decided already. */
+  isEnding({ queue, id }: MessageId): boolean {
+    return this.find(queue)?.isEnding(id) ?? true;
+  }
+
   /** What ids count from in a queue that is created now. */
   get newQueueId(): number {
     return this.#nextId;
@@ -76,9 +81,16 @@ export class Queues {
     for (const operation of operations) {
       if (operation.type === 'message-sent') {
         const { id, payload } = operation.message;
-        this.#queues.get(id.queue)?.reserve(id.id, payload.length);
-      } else if (operation.type === 'queue-removed') this.#doomed.add(operation.queue);
-      else if (operation.type === 'queue-created') this.#expected += 1;
+        const queue = this.find(id.queue);
+        // One that is yet to be created gives no id again that is given to this message.
+        if (queue === undefined) this.#countNewFrom(id.id + 1);
+        else queue.reserve(id.id, payload.length);
+      } else if (operation.type === 'message-acked') {
+        this.#queues.get(operation.id.queue)?.reserveEnd(operation.id.id);
+      } else if (operation.type === 'queue-removed') {
+        this.#countNewFrom(this.#queues.get(operation.queue)?.nextId ?? 0);
+        this.#doomed.add(operation.queue);
+      } else if (operation.type === 'queue-created') this.#expected += 1;
       else if (operation.type === 'queue-listened') this.#listened(operation.queue);
     }
   }
@@ -89,6 +101,8 @@ export class Queues {
       if (operation.type === 'message-sent') {
         const { id, payload } = operation.message;
         this.#queues.get(id.queue)?.release(id.id, payload.length);
+      } else if (operation.type === 'message-acked') {
+        this.#queues.get(operation.id.queue)?.releaseEnd(operation.id.id);
       } else if (operation.type === 'queue-removed') this.#doomed.delete(operation.queue);
       else if (operation.type === 'queue-created') this.#expected -= 1;
     }
@@ -139,14 +153,18 @@ export class Queues {
 
   /** Every id from now on is this one or higher, in every queue. */
   countFrom(id: number): void {
-    this.#nextId = Math.max(this.#nextId, id);
+    this.#countNewFrom(id);
     for (const queue of this.#queues.values()) queue.countFrom(id);
   }
 
   /** Whatever comes to these queues from now on, or to one that is created, is above all that came to them. */
   align(queues: readonly Queue[]): void {
-    for (const { nextId } of queues) this.#nextId = Math.max(this.#nextId, nextId);
+    for (const { nextId } of queues) this.#countNewFrom(nextId);
     for (const queue of queues) queue.countFrom(this.#nextId);
+  }
+
+  #countNewFrom(id: number): void {
+    this.#nextId = Math.max(this.#nextId, id);
   }
 
   /** The lowest id that is above every one that was given. */
@@ -206,7 +224,7 @@ export class Queues {
     this.#queues.delete(name);
     this.#heldBytes -= OVERHEAD_BYTES * (1 + queue.size) + queue.bytes;
     // A cursor of the queue that was must not hide messages of one that gets its name.
-    this.#nextId = Math.max(this.#nextId, queue.nextId);
+    this.#countNewFrom(queue.nextId);
     const { owner } = queue;
     if (owner === undefined) return;
     const owned = this.#owned.get(owner);

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Broker } from '../../src/switch/broker.ts';
 import type { BrokerLimits } from '../../src/switch/limits.ts';
-import type { In } from '../../src/switch/protocol.ts';
+import type { In, Operation } from '../../src/switch/protocol.ts';
 import { unattendedQueues } from '../../src/switch/report.ts';
-import { expire, type Outcome, outcome } from './ask.ts';
+import { expire, idsOf, type Outcome, outcome } from './ask.ts';
 import { LIMITS } from './helpers.ts';
 
 /** A switch with a service queue and a caller with a reply queue, at time 0. */
@@ -206,6 +206,62 @@ test('what is dropped is kept in switch.deadLetter, with the place that it had, 
   const came = caller.perform(transfer('dead'));
   assert.ok(typeof came === 'object' && came.type === 'messages');
   assert.deepEqual(came.kinds[0], { type: 'response', to: { queue: 'service', id: 1 } });
+});
+
+/** Ends what is to end by then, as a switch does whose journal takes its time; what is given back keeps it. */
+function expireSlowly(broker: Broker, now: number): () => void {
+  const groups: (readonly Operation[])[] = [];
+  for (const operations of broker.expire(now)) {
+    broker.reserve(operations);
+    groups.push(operations);
+  }
+  return () => {
+    for (const operations of groups) {
+      broker.release(operations, true);
+      for (const operation of operations) broker.carryOut(operation);
+    }
+  };
+}
+
+test('each that is dropped has an id of its own, also when their queue is created for them', () => {
+  const { broker, caller, call, waiting } = world({
+    messageTtl: [{ queue: '*', time: 1000 }],
+    deadLetter: 'dead',
+  });
+  caller.perform({ type: 'create', queue: 'other', lifetime: 'persistent' });
+  for (const text of ['a', 'b', 'c']) call(text, 0);
+  call('d', 500);
+  const kept = [expireSlowly(broker, 1000), expireSlowly(broker, 1500)];
+  for (const keep of kept) keep();
+  assert.deepEqual(waiting('dead'), ['a', 'b', 'c', 'd']);
+  const ids = idsOf(caller.perform(transfer('dead')));
+  for (const [queue, id] of ids) caller.perform({ type: 'ack', id: { queue, id } });
+  assert.deepEqual(waiting('dead'), []);
+});
+
+test('there are never more than switch.maxDeadLetters of them, however many are dropped at once', () => {
+  const { broker, call, waiting } = world({
+    messageTtl: [{ queue: 'service', time: 1000 }],
+    deadLetter: 'dead',
+    maxDeadLetters: 2,
+  });
+  for (const [at, text] of ['a', 'b', 'c', 'd', 'e', 'f'].entries()) call(text, at < 3 ? 0 : 1);
+  expireSlowly(broker, 1000)();
+  assert.deepEqual(waiting('dead'), ['b', 'c']);
+  expireSlowly(broker, 2000)();
+  assert.deepEqual(waiting('dead'), ['e', 'f']);
+});
+
+test('what fails or is dropped does so once, however long it takes until that is kept', () => {
+  const { broker, call, payloads, waiting } = world({
+    noListener: [{ queue: 'service', time: 1000 }],
+    deadLetter: 'dead',
+  });
+  call('hello', 0);
+  const kept = [1000, 2000, 3000].map((now) => expireSlowly(broker, now));
+  for (const keep of kept) keep();
+  assert.deepEqual(payloads('replies'), [`hello: ${NOBODY}`]);
+  assert.deepEqual(waiting('service'), []);
 });
 
 test('requests that end with their reply queue go there too', () => {
