@@ -48,8 +48,6 @@ export class Broker {
   readonly #started: number;
   readonly #queues: Queues;
   readonly #sessions = new Sessions();
-  /** Sessions without a connection, whose queues are kept until the time given, in ms since the epoch. */
-  readonly #absent = new Map<string, number>();
   readonly #waiting = new WaitingTransfers();
   readonly #listeners = new Listeners();
   readonly #drops: Drops;
@@ -73,7 +71,7 @@ export class Broker {
    */
   open(now: number): void {
     this.#queues.countFrom(Math.max(this.#queues.unusedId, Math.floor(now * 1000)));
-    for (const token of this.#queues.owners()) this.#absent.set(token, now + this.#limits.sessionGrace);
+    for (const token of this.#queues.owners()) this.#sessions.waitFor(token, now + this.#limits.sessionGrace);
     for (const { name, owner } of this.#queues.all()) if (owner === undefined) this.#meter.found(name);
   }
 
@@ -85,15 +83,15 @@ export class Broker {
   disconnect(connection: BrokerConnection, now: number): void {
     for (const token of this.#sessions.release(connection)) {
       this.#listeners.leave(token, now);
-      if (this.#queues.ownedBy(token).length > 0) this.#absent.set(token, now + this.#limits.reconnectGrace);
+      if (this.#queues.ownedBy(token).length > 0)
+        this.#sessions.waitFor(token, now + this.#limits.reconnectGrace);
     }
   }
 
   /** When `expire` is to be called next, in ms since the epoch; `undefined`: nothing depends on time. */
   nextExpiry(now: number): number | undefined {
     const looks = this.#drops.dependOnTime && this.#queues.heldBytes > 0;
-    let next = looks ? now + LOOK_INTERVAL_MS : Number.POSITIVE_INFINITY;
-    for (const until of this.#absent.values()) next = Math.min(next, until);
+    const next = Math.min(looks ? now + LOOK_INTERVAL_MS : Number.POSITIVE_INFINITY, this.#sessions.nextEnd);
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
@@ -102,9 +100,7 @@ export class Broker {
    * operations is to be reserved before the next is taken.
    */
   *expire(now: number): Generator<readonly Operation[]> {
-    const ended = [...this.#absent].filter(([, until]) => until <= now).map(([token]) => token);
-    for (const token of ended) this.#absent.delete(token);
-    for (const token of ended) {
+    for (const token of this.#sessions.end(now)) {
       for (const name of this.#queues.ownedBy(token)) yield this.#drops.removal(name, now);
     }
     if (this.#drops.dependOnTime) yield* this.#drops.overdue(now);
@@ -183,8 +179,11 @@ export class Broker {
     this.#queues.reserve(operations);
   }
 
-  release(operations: readonly Operation[], areKept: boolean): void {
+  release(operations: readonly Operation[], areKept: boolean, now: number): void {
     this.#queues.release(operations);
+    const until = now + Math.max(this.#limits.reconnectGrace, LOOK_INTERVAL_MS);
+    // Its session may have ended before, and nothing else would end it then.
+    for (const owner of this.#queues.ownersOfLeft(operations, areKept)) this.#sessions.waitFor(owner, until);
     if (!areKept) this.#waiting.wakeWithout(operations);
   }
 
@@ -231,7 +230,7 @@ export class Broker {
 
   /** With those whose owners may still come back. */
   get sessions(): number {
-    return this.#sessions.size + this.#absent.size;
+    return this.#sessions.size;
   }
 
   queues(): Iterable<Queue> {
@@ -255,10 +254,8 @@ export class Broker {
   #login(connection: BrokerConnection, token: string): Decision {
     const wrong = wrongName('session', token, this.#limits);
     if (wrong !== undefined) return this.#refuse(wrong);
-    const isKnown = this.#sessions.has(token) || this.#absent.has(token);
-    const tooMany = isKnown ? undefined : tooManySessions(this.sessions, this.#limits);
+    const tooMany = this.#sessions.has(token) ? undefined : tooManySessions(this.sessions, this.#limits);
     if (tooMany !== undefined) return this.#refuse(tooMany);
-    this.#absent.delete(token);
     this.#sessions.bind(connection, token);
     return answer(DONE);
   }

@@ -165,10 +165,10 @@ export class SwitchHost {
   /** Commits, and when that is kept, applies. */
   #carryOut(operations: readonly Operation[], settle: Settle): void {
     if (operations.length === 0) return;
-    const { broker, commit } = this.#options;
+    const { broker, commit, now } = this.#options;
     broker.reserve(operations);
     commit(operations, (failure) => {
-      broker.release(operations, failure === undefined);
+      broker.release(operations, failure === undefined, now());
       if (failure === undefined) for (const operation of operations) broker.carryOut(operation);
       this.#awaitExpiry();
       settle(failure);

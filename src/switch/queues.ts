@@ -108,6 +108,14 @@ export class Queues {
     }
   }
 
+  /** The owners of queues that are to be there when these operations are kept, or could not be. */
+  ownersOfLeft(operations: readonly Operation[], areKept: boolean): string[] {
+    return operations.flatMap((operation) => {
+      if (operation.type === 'queue-created') return areKept ? (operation.owner ?? []) : [];
+      return operation.type === 'queue-removed' && !areKept ? (this.find(operation.queue)?.owner ?? []) : [];
+    });
+  }
+
   apply(operation: Operation): void {
     switch (operation.type) {
       case 'queue-created':

@@ -217,7 +217,7 @@ function expireSlowly(broker: Broker, now: number): () => void {
   }
   return () => {
     for (const operations of groups) {
-      broker.release(operations, true);
+      broker.release(operations, true, now);
       for (const operation of operations) broker.carryOut(operation);
     }
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { Broker } from '../../src/switch/broker.ts';
-import { keepInMemory, SwitchHost } from '../../src/switch/host.ts';
+import { keepInMemory, type Settle, SwitchHost } from '../../src/switch/host.ts';
 import type { BrokerLimits } from '../../src/switch/limits.ts';
 import type { In, Operation } from '../../src/switch/protocol.ts';
 import { ask, expire, idsOf, sent } from './ask.ts';
@@ -187,4 +187,51 @@ test('what comes to a queue that is created after a transfer asked for it is abo
   const next = ask(broker, { type: 'transfer', from: first.next, timeout: 0, queues });
   assert.ok(typeof next === 'object' && next.type === 'messages');
   assert.deepEqual(next.payloads, ['late']);
+});
+
+/** A host whose commits wait for the test, with an owner that is logged in. */
+function heldHost(t: TestContext, limits: BrokerLimits) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let clock = 0;
+  const broker = new Broker(limits, clock);
+  const settles: Settle[] = [];
+  const host = new SwitchHost({
+    broker,
+    now: () => clock,
+    commit: (_operations, settle) => settles.push(settle),
+    shutdown: () => {},
+  });
+  const owner = host.connect();
+  owner.perform({ type: 'login', token: 'owner' });
+  owner.perform(transient('replies'));
+  const tick = (ms: number): void => {
+    clock += ms;
+    t.mock.timers.tick(ms);
+  };
+  const settle = (failure?: string): void => {
+    for (const each of settles.splice(0)) each(failure);
+  };
+  return { broker, owner, tick, settle };
+}
+
+test('a queue whose owner is gone before it is kept ends as its session does', (t) => {
+  const { broker, owner, tick, settle } = heldHost(t, GRACE);
+  owner.leave();
+  settle();
+  assert.deepEqual(names(broker), ['replies']);
+  tick(GRACE.reconnectGrace);
+  settle();
+  assert.deepEqual(names(broker), []);
+});
+
+test('a queue whose end can not be kept ends when it can', (t) => {
+  const { broker, owner, tick, settle } = heldHost(t, GRACE);
+  settle();
+  owner.leave();
+  tick(GRACE.reconnectGrace);
+  settle('the disk is full');
+  assert.deepEqual(names(broker), ['replies']);
+  tick(GRACE.reconnectGrace);
+  settle();
+  assert.deepEqual(names(broker), []);
 });
