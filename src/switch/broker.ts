@@ -12,6 +12,7 @@ import {
   tooManySessions,
   tooManyWait,
   wrongName,
+  wrongQueues,
 } from './limits.ts';
 import { Listeners } from './listeners.ts';
 import { NO_METER, type SwitchMeter } from './meter.ts';
@@ -131,7 +132,7 @@ export class Broker {
       case 'transfer':
         return this.#transfer(token, request, now);
       case 'subscribe':
-        return this.#doneUnless(tooManyAsked(request.queues, this.#limits));
+        return this.#doneUnless(wrongQueues(request.queues, this.#limits));
       case 'ack':
         return this.#ack(token, request.id, now);
       case 'list':
@@ -271,12 +272,16 @@ export class Broker {
   #send(token: string, { queue: name, kind, payload }: In & { type: 'send' }, now: number): Decision {
     const queue = this.#queues.find(name);
     if (queue === undefined) return answer({ type: 'sent', id: undefined });
-    const full = queueFull(queue, payload, this.#limits);
+    // That is kept with the message, and counts for nothing else.
+    const named = kind.type === 'request' ? kind.replyTo : kind.to.queue;
+    const full = wrongName('queue', named, this.#limits) ?? queueFull(queue, payload, this.#limits);
     if (full !== undefined) return this.#refuse(full);
     const id: MessageId = { queue: name, id: queue.nextId };
     if (kind.type === 'request' && this.#drops.failsAtOnce(name)) {
+      const failure = this.#drops.failure(id, kind, payload, now);
+      if ('limit' in failure) return this.#refuse(failure);
       queue.countFrom(id.id + 1);
-      return answer({ type: 'sent', id }, this.#drops.failure(id, kind, payload, now));
+      return answer({ type: 'sent', id }, failure);
     }
     const message: Message = { id, payload, kind, origin: token, time: now };
     return answer({ type: 'sent', id }, [{ type: 'message-sent', message }]);
@@ -322,7 +327,8 @@ export class Broker {
   }
 
   #ack(token: string, id: MessageId, now: number): Decision {
-    this.#trace.add({ time: now, input: token, queue: id.queue, what: { type: 'ack', id } });
+    if (wrongName('queue', id.queue, this.#limits) === undefined)
+      this.#trace.add({ time: now, input: token, queue: id.queue, what: { type: 'ack', id } });
     const waits = this.#queues.find(id.queue)?.get(id.id) !== undefined;
     if (waits) this.#meter.acked(id, now);
     return answer(DONE, waits ? [{ type: 'message-acked', id }] : []);

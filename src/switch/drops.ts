@@ -1,16 +1,9 @@
+import { type BrokerLimits, type LimitReached, noRoom } from './limits.ts';
 import type { Listeners } from './listeners.ts';
 import type { Kind, Message, MessageId, Operation } from './protocol.ts';
 import type { Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
-import { type QueueRule, timeByQueue } from './rules.ts';
-
-/** Each is the setting `switch.<name>`. */
-export interface DropLimits {
-  readonly noListener: readonly QueueRule[];
-  readonly messageTtl: readonly QueueRule[];
-  readonly deadLetter: string;
-  readonly maxDeadLetters: number;
-}
+import { timeByQueue } from './rules.ts';
 
 /** How often it is looked for messages whose time is over, in ms. */
 export const LOOK_INTERVAL_MS = 1000;
@@ -20,14 +13,14 @@ export type FailureAnswer = (request: Buffer, reason: string) => Buffer;
 
 /** Messages that end without having been fetched: nobody listens, their time is over, or nobody waits for the reply. */
 export class Drops {
-  readonly #limits: DropLimits;
+  readonly #limits: BrokerLimits;
   readonly #queues: Queues;
   readonly #listeners: Listeners;
   readonly #failureAnswer: FailureAnswer;
   readonly #waitFor: (queue: string) => number;
   readonly #keepFor: (queue: string) => number;
 
-  constructor(limits: DropLimits, queues: Queues, listeners: Listeners, failureAnswer: FailureAnswer) {
+  constructor(limits: BrokerLimits, queues: Queues, listeners: Listeners, failureAnswer: FailureAnswer) {
     this.#limits = limits;
     this.#queues = queues;
     this.#listeners = listeners;
@@ -52,14 +45,22 @@ export class Drops {
     return this.#waitFor(queue) === 0 && !this.#listeners.has(queue);
   }
 
-  /** What tells the caller of a request that it fails; nothing when its reply queue is not there. */
-  failure(id: MessageId, kind: Kind, payload: Buffer, now: number): Operation[] {
+  /**
+   * What tells the caller of a request that it fails: nothing when its reply queue is not there; or why there is no room for
+   * it.
+   */
+  failure(id: MessageId, kind: Kind, payload: Buffer, now: number): Operation[] | LimitReached {
     const replies = kind.type === 'request' ? this.#queues.find(kind.replyTo) : undefined;
     if (replies === undefined) return [];
-    const reason = `nobody listens on the queue ${id.queue}`;
+    // Looked at first without the text, which takes its time where many wait for room.
+    const full = noRoom(replies, 0, this.#limits);
+    if (full !== undefined) return full;
+    const text = this.#failureAnswer(payload, `nobody listens on the queue ${id.queue}`);
+    const tooFull = noRoom(replies, text.length, this.#limits);
+    if (tooFull !== undefined) return tooFull;
     const message: Message = {
       id: { queue: replies.name, id: replies.nextId },
-      payload: this.#failureAnswer(payload, reason),
+      payload: text,
       kind: { type: 'response', to: id },
       origin: SWITCH,
       time: now,
@@ -77,7 +78,9 @@ export class Drops {
       for (const message of this.#unfetchedUntil(queue, Math.max(fails, expires))) {
         const { id, kind, payload, time } = message;
         if (time <= fails && kind.type === 'request') {
-          yield [{ type: 'message-acked', id }, ...this.failure(id, kind, payload, now)];
+          const failure = this.failure(id, kind, payload, now);
+          // Where there is no room, it waits for some.
+          if (!('limit' in failure)) yield [{ type: 'message-acked', id }, ...failure];
         } else if (time <= expires) expired.push(message);
       }
     }

@@ -1,6 +1,14 @@
-import type { DropLimits } from './drops.ts';
 import type { Queue } from './queue.ts';
+import type { QueueRule } from './rules.ts';
 import type { TraceLimits } from './trace.ts';
+
+/** Each is the setting `switch.<name>`. */
+interface DropLimits {
+  readonly noListener: readonly QueueRule[];
+  readonly messageTtl: readonly QueueRule[];
+  readonly deadLetter: string;
+  readonly maxDeadLetters: number;
+}
 
 /** Each is the setting `switch.<name>`. Times are in ms. */
 export interface BrokerLimits extends TraceLimits, DropLimits {
@@ -55,6 +63,15 @@ export function tooManyQueues(queues: number, { maxQueues }: BrokerLimits): Limi
   return { limit: 'switch.maxQueues', status: 503, reason };
 }
 
+/** Why these queues can't be listened on, whether they are there or not: their names are kept. */
+export function wrongQueues(queues: readonly string[], limits: BrokerLimits): LimitReached | undefined {
+  for (const name of queues) {
+    const wrong = wrongName('queue', name, limits);
+    if (wrong !== undefined) return wrong;
+  }
+  return tooManyAsked(queues, limits);
+}
+
 /** Why so many queues can't be asked for at once. */
 export function tooManyAsked(
   { length }: readonly string[],
@@ -77,12 +94,18 @@ export function tooManyWait(
 
 /** Why a queue can't take a payload; what is accepted and not kept yet counts. */
 export function queueFull(queue: Queue, payload: Buffer, limits: BrokerLimits): LimitReached | undefined {
-  const { maxMessageBytes, maxQueueMessages, maxQueueBytes } = limits;
+  const { maxMessageBytes } = limits;
   const { length } = payload;
   if (length > maxMessageBytes) {
     const reason = `a message of ${length} bytes is over switch.maxMessageBytes (${maxMessageBytes})`;
     return { limit: 'switch.maxMessageBytes', status: 413, reason };
   }
+  return noRoom(queue, length, limits);
+}
+
+/** Why so many bytes have no room in a queue, for as long as nothing in it is acked. */
+export function noRoom(queue: Queue, length: number, limits: BrokerLimits): LimitReached | undefined {
+  const { maxQueueMessages, maxQueueBytes } = limits;
   if (queue.expectedSize >= maxQueueMessages) {
     const reason = `the queue ${queue.name} holds switch.maxQueueMessages (${maxQueueMessages}) messages`;
     return { limit: 'switch.maxQueueMessages', status: 503, reason };

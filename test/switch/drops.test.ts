@@ -58,6 +58,28 @@ test('with the policy fail a request is answered at once with an error that name
   assert.deepEqual(waiting('service'), []);
 });
 
+test('a request whose error has no room in the reply queue is refused with the limit', () => {
+  const { call, payloads } = world({ noListener: FAIL, maxQueueMessages: 1 });
+  call('one');
+  const reason = 'the queue replies holds switch.maxQueueMessages (1) messages';
+  assert.deepEqual(call('two'), { type: 'refused', status: 503, reason });
+  assert.deepEqual(payloads('replies'), [`one: ${NOBODY}`]);
+});
+
+test('a request whose time is over waits on until its error has room in the reply queue', () => {
+  const { broker, caller, call, payloads, waiting } = world({
+    noListener: [{ queue: 'service', time: 1000 }],
+    maxQueueBytes: 50,
+  });
+  for (const text of ['one', 'two']) call(text);
+  expireSlowly(broker, 1000)();
+  assert.deepEqual(waiting('service'), ['two']);
+  const [[queue, id] = ['', 0]] = idsOf(caller.perform(transfer('replies')));
+  caller.perform({ type: 'ack', id: { queue, id } });
+  expireSlowly(broker, 2000)();
+  assert.deepEqual(payloads('replies'), [`two: ${NOBODY}`]);
+});
+
 test('the error answers the id that the caller was given, and the next request has another', () => {
   const { caller, call } = world({ noListener: FAIL });
   const ids = [call('one'), call('two')].map((sent) =>

@@ -30,6 +30,23 @@ test('a queue whose name is longer than switch.maxNameBytes is not created', () 
   assertRefused(broker, persistent('€€€xx'), 400, reason);
 });
 
+test('no message names a queue longer than switch.maxNameBytes, and nobody listens on one', () => {
+  const broker = limited({ maxNameBytes: 10 });
+  ask(broker, persistent('q'));
+  const long = 'much longer';
+  const reason = 'the name of a queue of 11 bytes is over switch.maxNameBytes (10)';
+  assertRefused(broker, { ...sent('q', ''), kind: { type: 'request', replyTo: long } }, 400, reason);
+  const to = { queue: long, id: 1 };
+  assertRefused(broker, { ...sent('q', ''), kind: { type: 'response', to } }, 400, reason);
+  assertRefused(broker, { type: 'subscribe', queues: ['q', long] }, 400, reason);
+});
+
+test('an ack that names a longer one is taken, and not kept in the trace', () => {
+  const broker = limited({ maxNameBytes: 10 });
+  assert.deepEqual(ask(broker, { type: 'ack', id: { queue: 'much longer', id: 1 } }), { type: 'done' });
+  assert.deepEqual(broker.observed.trace.from(0), []);
+});
+
 test('a session whose name is longer than switch.maxNameBytes is refused, and the one before goes on', () => {
   const broker = limited({ maxNameBytes: 10 });
   const connection = broker.connect();
