@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Codec } from './codec.ts';
 import { syncDirectory, writeWholeSync } from './disk.ts';
-import { encodeRecord } from './record.ts';
+import { encodeRecord, LARGE_RECORD_BYTES } from './record.ts';
 import { replay } from './replay.ts';
 import { encodeHead, FORMAT, fileName } from './segment.ts';
 import { removeFilesUpTo, writeSnapshot } from './snapshot.ts';
@@ -55,8 +55,8 @@ interface Commit<Operation> {
 const dataSync = promisify(fdatasync);
 
 /**
- * What was accepted, on disk. All that is committed in one turn of the event loop is one record, one write and one
- * fdatasync; what comes meanwhile is the next. When a write fails, what adds something is refused, and what only takes
+ * What was accepted, on disk. All that is committed in one turn of the event loop is one record, unless it is very much, one
+ * write and one fdatasync; what comes meanwhile is the next. When a write fails, what adds something is refused, and what only takes
  * away is owed: it is written when there is room again.
  */
 export class Journal<Operation> {
@@ -69,7 +69,7 @@ export class Journal<Operation> {
   #isNewFile = false;
   /** Bytes of the snapshot and all segments. */
   #totalBytes: number;
-  #gathering: Commit<Operation>[] = [];
+  readonly #gathering: Commit<Operation>[] = [];
   #writing = false;
   #compacting: Promise<void> | undefined;
   #compactAbove = 0;
@@ -128,8 +128,7 @@ export class Journal<Operation> {
     if (this.#writing) return;
     this.#writing = true;
     while (this.#gathering.length > 0) {
-      const commits = this.#gathering;
-      this.#gathering = [];
+      const commits = this.#takeForRecord();
       const failure = await this.#keep(commits.flatMap(({ operations }) => operations));
       for (const commit of commits) {
         if (failure === undefined) commit.settle(undefined);
@@ -139,6 +138,17 @@ export class Journal<Operation> {
     this.#writing = false;
     this.#idle();
     this.#compactIfWorthwhile();
+  }
+
+  /** So many of the commits as a start can read again in one record; always the first. */
+  #takeForRecord(): Commit<Operation>[] {
+    const { codec } = this.#options;
+    let bytes = 0;
+    const tooMany = this.#gathering.findIndex(({ operations }) => {
+      for (const operation of operations) bytes += codec.roughBytes(operation);
+      return bytes > LARGE_RECORD_BYTES;
+    });
+    return this.#gathering.splice(0, tooMany === -1 ? this.#gathering.length : Math.max(1, tooMany));
   }
 
   /** Writes one record. Gives the reason when it could not be kept. */

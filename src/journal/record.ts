@@ -4,7 +4,7 @@ import { Unpackr } from 'msgpackr/unpack';
 import type { Codec } from './codec.ts';
 
 /**
- * A record of the journal: the operations of one commit, so that they are kept together or not at all.
+ * A record of the journal: the operations of some commits, so that they are kept together or not at all.
  *
  *     4 bytes   length of the body, little endian
  *     4 bytes   CRC-32 of the body, little endian
@@ -14,6 +14,9 @@ export const RECORD_HEADER_BYTES = 8;
 
 /** A length beyond this is damage, whatever the checksum of so much would be. */
 export const MAX_RECORD_BYTES = 512 * 1024 * 1024;
+
+/** What is more than this is divided into records by commits. */
+export const LARGE_RECORD_BYTES = 64 * 1024 * 1024;
 
 const packr = new Packr({ useRecords: false });
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { decodeRecord } from '../../src/journal/record.ts';
+import { decodeRecord, LARGE_RECORD_BYTES } from '../../src/journal/record.ts';
 import { JournalError } from '../../src/journal/replay.ts';
 import { readRecords } from '../../src/journal/segment.ts';
 import { tempDirectory } from '../helpers/temp.ts';
@@ -56,6 +56,23 @@ test('what is committed in one turn is one record', async (t) => {
   const before = recordsIn(join(directory, FIRST));
   await Promise.all(Array.from({ length: 50 }, (_, at) => commit(put(`${at}`))));
   assert.equal(recordsIn(join(directory, FIRST)), before + 1);
+});
+
+test('what is committed in one turn is several records when it is much: a start reads none of any size', async (t) => {
+  const { directory, journal } = openJournal(t, { heldBytes: () => Number.POSITIVE_INFINITY });
+  const value = Buffer.alloc(LARGE_RECORD_BYTES / 4);
+  const failures = Array.from({ length: 5 }, (_, at) => {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    journal.commit([{ type: 'put', name: `${at}`, value }], resolve);
+    return promise;
+  });
+  for (const failure of failures) assert.equal(await failure, undefined);
+  const sizes: number[] = [];
+  for (const name of readdirSync(directory)) {
+    readRecords(join(directory, name), 0, Number.POSITIVE_INFINITY, ({ length }) => sizes.push(length));
+  }
+  assert.ok(sizes.reduce((sum, size) => sum + size) > 5 * value.length);
+  assert.ok(Math.max(...sizes) < LARGE_RECORD_BYTES + value.length, `${sizes}`);
 });
 
 test('commits are settled in their order', async (t) => {
