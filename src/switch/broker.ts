@@ -76,8 +76,8 @@ export class Broker {
     for (const { name, owner } of this.#queues.all()) if (owner === undefined) this.#meter.found(name);
   }
 
-  connect(): BrokerConnection {
-    return { token: undefined, held: new Set() };
+  connect(isOwn = false): BrokerConnection {
+    return { isOwn, token: undefined, held: new Set() };
   }
 
   /** The connection is gone. What its sessions own stays for a while: see `expire`. */
@@ -101,9 +101,8 @@ export class Broker {
    * operations is to be reserved before the next is taken.
    */
   *expire(now: number): Generator<readonly Operation[]> {
-    for (const token of this.#sessions.end(now)) {
+    for (const token of this.#sessions.end(now))
       for (const name of this.#queues.ownedBy(token)) yield this.#drops.removal(name, now);
-    }
     if (this.#drops.dependOnTime) yield* this.#drops.overdue(now);
   }
 
@@ -255,7 +254,8 @@ export class Broker {
   #login(connection: BrokerConnection, token: string): Decision {
     const wrong = wrongName('session', token, this.#limits);
     if (wrong !== undefined) return this.#refuse(wrong);
-    const tooMany = this.#sessions.has(token) ? undefined : tooManySessions(this.sessions, this.#limits);
+    const mayCome = connection.isOwn || this.#sessions.has(token);
+    const tooMany = mayCome ? undefined : tooManySessions(this.sessions, this.#limits);
     if (tooMany !== undefined) return this.#refuse(tooMany);
     this.#sessions.bind(connection, token);
     return answer(DONE);

@@ -77,10 +77,11 @@ export class SwitchHost {
     return policy === undefined ? MAY_DO_ALL : policy(peer);
   }
 
-  /** A client that may do what its guard allows. */
-  connect(guard: Guard = MAY_DO_ALL): SwitchClient {
+  /** A client that may do what its guard allows; one of this process, which has none, may do all. */
+  connect(guardOfPeer?: Guard): SwitchClient {
     const { broker, now, observer } = this.#options;
-    const connection = broker.connect();
+    const guard = guardOfPeer ?? MAY_DO_ALL;
+    const connection = broker.connect(guardOfPeer === undefined);
     let hurried = false;
     let endWait: (() => void) | undefined;
     const setEnd = (end: (() => void) | undefined): void => {

@@ -1,5 +1,7 @@
 /** A connection as the broker knows it. Only `Sessions` changes it. */
 export interface BrokerConnection {
+  /** It is the daemon's own, whose queues are served however many sessions others have. */
+  readonly isOwn: boolean;
   /** The session that it acts for: the one of its last login. */
   token: string | undefined;
   /** All sessions that it has logged in to. It keeps each of them there until it closes. */

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { jsonAnswers, type RpcLimits, unreadable } from '../../src/rpc/answer.ts';
-import type { SwitchClient } from '../../src/switch/host.ts';
+import { Broker } from '../../src/switch/broker.ts';
+import { keepInMemory, type SwitchClient, SwitchHost } from '../../src/switch/host.ts';
 import type { In, Message } from '../../src/switch/protocol.ts';
 import { type QueueService, type QueueServiceOptions, serveQueue } from '../../src/switch/service.ts';
 import { JsonFailure, parseJsonBytes, writeJson } from '../../src/wire/json.ts';
@@ -119,6 +120,30 @@ test('a served queue is alive from the start', async (t) => {
   await turn();
   const alive = { type: 'names', names: [SERVICE] };
   assert.deepEqual(caller.perform({ type: 'list', prefix: '', alive: true }), alive);
+});
+
+test('a queue is served though there are as many sessions as may be, as after a start with those of before', async (t) => {
+  const broker = new Broker({ ...SWITCH_LIMITS, maxSessions: 1, sessionGrace: TEN_SECONDS }, 0);
+  broker.apply({ type: 'queue-created', queue: REPLIES, owner: 'caller' });
+  broker.open(0);
+  const host = new SwitchHost({ broker, now: () => 0, commit: keepInMemory, shutdown: () => {} });
+  const options = {
+    host,
+    queue: SERVICE,
+    token: 'us',
+    refusal: (reason: string) => reason,
+    maxConcurrent: 1,
+  };
+  const service = serveQueue({ ...options, answer: () => 'answered' });
+  t.after(() => service.stop());
+  await turn();
+  const caller = host.connect(() => undefined);
+  caller.perform({ type: 'login', token: 'caller' });
+  await caller.perform(call('hello'));
+  assert.deepEqual(await repliesTo(caller), ['answered']);
+  const other = host.connect(() => undefined);
+  const refused = await other.perform({ type: 'login', token: 'another' });
+  assert.equal(refused.type, 'refused');
 });
 
 test('a service queue that somebody destroys is back within ten seconds, and served', async (t) => {

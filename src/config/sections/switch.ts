@@ -21,7 +21,11 @@ export const SWITCH = {
   maxMessageBytes: { doc: 'The largest payload of a message.', format: 'size', default: '16MiB' },
   maxNameBytes: { doc: 'The longest name of a queue or of a session.', format: 'size', default: '1KiB' },
   maxQueues: { doc: 'Queues at the same time.', format: 'count', default: 10_000 },
-  maxSessions: { doc: 'Sessions at the same time.', format: 'count', default: 10_000 },
+  maxSessions: {
+    doc: "Sessions at the same time; the daemon's own always find a place.",
+    format: 'count',
+    default: 10_000,
+  },
   maxQueueMessages: { doc: 'Messages that wait in one queue.', format: 'count', default: 100_000 },
   maxQueueBytes: { doc: 'Bytes of payload that wait in one queue.', format: 'size', default: '256MiB' },
   maxTransferQueues: { doc: 'Queues that one transfer may ask for.', format: 'count', default: 1000 },
