@@ -29,8 +29,10 @@ export function encodeRecord<Operation>(
   return frame(packr.pack(operations.map((operation) => codec.encode(operation))));
 }
 
-/** Puts the header before a body. */
+/** Puts the header before a body. Throws when that is too large to be read again: what is kept must not be lost at the next start. */
 export function frame(body: Buffer): [header: Buffer, body: Buffer] {
+  if (body.length > MAX_RECORD_BYTES)
+    throw new RangeError(`a record of ${body.length} bytes is over ${MAX_RECORD_BYTES}`);
   const header = Buffer.allocUnsafe(RECORD_HEADER_BYTES);
   header.writeUInt32LE(body.length, 0);
   header.writeUInt32LE(crc32(body), 4);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { crc32 } from 'node:zlib';
-import { decodeRecord, LARGE_RECORD_BYTES } from '../../src/journal/record.ts';
+import { decodeRecord, frame, LARGE_RECORD_BYTES, MAX_RECORD_BYTES } from '../../src/journal/record.ts';
 import { JournalError } from '../../src/journal/replay.ts';
 import { readRecords } from '../../src/journal/segment.ts';
 import { tempDirectory } from '../helpers/temp.ts';
@@ -73,6 +73,10 @@ test('what is committed in one turn is several records when it is much: a start 
   }
   assert.ok(sizes.reduce((sum, size) => sum + size) > 5 * value.length);
   assert.ok(Math.max(...sizes) < LARGE_RECORD_BYTES + value.length, `${sizes}`);
+});
+
+test('what is too large for a start to read it again is not written', () => {
+  assert.throws(() => frame(Buffer.allocUnsafe(MAX_RECORD_BYTES + 1)), RangeError);
 });
 
 test('commits are settled in their order', async (t) => {
