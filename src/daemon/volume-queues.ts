@@ -44,8 +44,7 @@ export class VolumeQueues {
     const left = this.#leaving.get(queue);
     if (left !== undefined)
       logger.info({ queue }, 'a plugin is back: its queue is served when the calls from before are answered');
-    const served =
-      left === undefined ? this.#serve(queue) : left.then(() => this.#serveUnlessStopping(queue));
+    const served = this.#serve(queue, left);
     this.#served.set(queue, served);
     served.then(
       () => this.#succeeded(queue),
@@ -105,12 +104,10 @@ export class VolumeQueues {
     }
   }
 
-  async #serveUnlessStopping(queue: string): Promise<Served> {
-    return this.#stopping ? { stop: async () => {} } : this.#serve(queue);
-  }
-
-  /** A queue, and its socket where xapi looks for it. */
-  async #serve(queue: string): Promise<Served> {
+  /** A queue, and its socket where xapi looks for it; nothing, when the end comes while the calls from before are waited for. */
+  async #serve(queue: string, left: Promise<void> | undefined): Promise<Served> {
+    await left;
+    if (this.#stopping) return { stop: async () => {} };
     const { config, service, serve, logger } = this.#options;
     const { directory, xapiDirectory } = config;
     const served = await serve(service(queue));
