@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { healthReasons } from '../../src/daemon/health.ts';
 import type { Running } from '../../src/daemon/metrics.ts';
 import { healthPage } from '../../src/service/health.ts';
@@ -104,11 +104,17 @@ test('what a plugin has said is told without its secrets', async (t) => {
   assert.match(body.toString(), /\(no such target: iscsi:\/\/\*\*\*@filer\)\n$/);
 });
 
-test('a queue that can not be served is a reason, until its plugin is gone', async (t) => {
+/** Plugins, and a folder of sockets in which a file has the place of one. */
+async function withFileInTheWay(t: TestContext) {
   const { plugins } = await withPlugins(t);
   const directory = join(tempDirectory(t), 'run');
   mkdirSync(directory);
   writeFileSync(join(directory, VOLUME), '');
+  return { plugins, directory };
+}
+
+test('a queue that can not be served is a reason, until its plugin is gone', async (t) => {
+  const { plugins, directory } = await withFileInTheWay(t);
   const daemon = await startStorage(t, plugins, { directory });
   const client = await connectHttp(t, daemon.switchSocket);
   const health = async (): Promise<string> => (await client.ask('GET', '/healthz')).body.toString();
@@ -120,10 +126,7 @@ test('a queue that can not be served is a reason, until its plugin is gone', asy
 });
 
 test('a queue is served as soon as it can be, though nothing of its plugin has changed', async (t) => {
-  const { plugins } = await withPlugins(t);
-  const directory = join(tempDirectory(t), 'run');
-  mkdirSync(directory);
-  writeFileSync(join(directory, VOLUME), '');
+  const { plugins, directory } = await withFileInTheWay(t);
   const daemon = await startStorage(t, plugins, { directory, flags: ['--plugins.rescanInterval=10ms'] });
   const ofQueue = ({ queue }: LogLine): boolean => queue === VOLUME;
   await daemon.logged((line) => ofQueue(line) && line.level === 'error');

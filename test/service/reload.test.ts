@@ -223,12 +223,18 @@ test('a rule is compiled again only when it is set anew', () => {
   assert.deepEqual(compiled, [['a'], ['b', 'c']]);
 });
 
-test('the service manager is told of a reload, and of a file that is wrong until it is mended', async (t) => {
+/** A switch whose service manager is the test. */
+async function startNotifying(t: TestContext) {
   const address = join(tempDirectory(t), 'notify');
   const receiver = await startReceiver(t, address);
   const file = configFile(t, SWITCH_ALONE);
   const daemon = spawnDaemon(t, { env: { NOTIFY_SOCKET: address }, flags: [file.flag] });
   await receiver.received('READY=1');
+  return { receiver, file, daemon };
+}
+
+test('the service manager is told of a reload, and of a file that is wrong until it is mended', async (t) => {
+  const { receiver, file, daemon } = await startNotifying(t);
   await reloadWith(daemon, file, `${SWITCH_ALONE}[log]\nlevel = 5\n`);
   await receiver.received('keeps its configuration: log.level: expected');
   const texts = receiver.seen.map(({ text }) => text);
@@ -241,11 +247,7 @@ test('the service manager is told of a reload, and of a file that is wrong until
 });
 
 test('the service manager, which tells everybody, is told no secret of a file that is wrong', async (t) => {
-  const address = join(tempDirectory(t), 'notify');
-  const receiver = await startReceiver(t, address);
-  const file = configFile(t, SWITCH_ALONE);
-  const daemon = spawnDaemon(t, { env: { NOTIFY_SOCKET: address }, flags: [file.flag] });
-  await receiver.received('READY=1');
+  const { receiver, file, daemon } = await startNotifying(t);
   await reloadWith(daemon, file, `${SWITCH_ALONE}[traces]\nendpoint = "http://me:hunter2@collector"\n`);
   const { text } = await receiver.received('keeps its configuration: traces.endpoint: expected');
   assert.match(text, /got "http:\/\/\*\*\*@collector"/);
