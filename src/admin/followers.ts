@@ -98,9 +98,9 @@ export class Followers {
   /** Tells all of them what is new, and does so again after a while. */
   #tell(): void {
     clearTimeout(this.#timer);
-    const { interval } = this.#options.limits;
-    const began = performance.now();
-    const pause = (): number => Math.max(interval, (performance.now() - began) / SHARE);
+    const { limits, now } = this.#options;
+    const began = now();
+    const pause = (): number => Math.max(limits.interval, (now() - began) / SHARE);
     this.#readTrace();
     const ready = [...this.#followers].filter((follower) => this.#isReady(follower));
     if (ready.length > 0) this.#tellEach(ready, pause);

@@ -7,6 +7,7 @@ Usage: switch_call.py SOCKET QUEUE
 
 import http.client
 import json
+import os
 import socket
 import sys
 
@@ -28,7 +29,8 @@ class Connection:
 
 
 path, queue = sys.argv[1:]
-token = "switch_call:1"
+# Two that run at the same time are two sessions, each with replies of its own.
+token = "switch_call:%d" % os.getpid()
 requests = Connection(path, token)
 events = Connection(path, token)
 reply_queue = requests.ask("GET", "/transient/" + token + ".reply")
