@@ -5,7 +5,8 @@ import type { Queue } from './queue.ts';
 /**
  * What waits above the cursor, queue by queue as asked. One cursor stands for all queues: when not all fits an
  * answer, those with the lowest ids come, so that no message is left below the next cursor; for the same reason those wait
- * that are above one which is not kept yet.
+ * that are above one which is not kept yet. What is about to end is given to nobody: its sender may be about to be told that
+ * it has failed.
  */
 export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: number): HeldMessage[] {
   const messages: HeldMessage[] = [];
@@ -18,6 +19,7 @@ export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: 
     let own = 0;
     for (const message of queue.after(from)) {
       if (message.number >= end) break;
+      if (queue.isEnding(message.number)) continue;
       messages.push(message);
       own += message.length;
       // More of this queue can't fit: what it holds beyond has higher ids than all that is taken of it.
@@ -31,11 +33,12 @@ export function fetchMessages(queues: readonly Queue[], from: number, maxBytes: 
 /** When the payloads of messages that are taken at once have so many bytes, no more are taken. */
 const TAKEN_BYTES = 64 * 1024;
 
-/** The next messages of one queue above the cursor, at most so many, and not many more bytes than go out at once. */
+/** The same of one queue: at most so many messages, and not many more bytes than go out at once. */
 export function nextMessages(queue: Queue, from: number, limit: number): HeldMessage[] {
   const messages: HeldMessage[] = [];
   let bytes = 0;
   for (const message of queue.after(from)) {
+    if (queue.isEnding(message.number)) continue;
     messages.push(message);
     bytes += message.length;
     if (messages.length >= limit || bytes >= TAKEN_BYTES) break;

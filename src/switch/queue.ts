@@ -80,7 +80,7 @@ export class Queue {
   }
 
   isEnding(id: number): boolean {
-    return this.#ending.has(id);
+    return this.#ending.size > 0 && this.#ending.has(id);
   }
 
   reserveEnd(id: number): void {

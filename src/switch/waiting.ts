@@ -52,10 +52,11 @@ export class WaitingTransfers {
     for (const { wake } of this.#byQueue.get(queue) ?? []) wake();
   }
 
-  /** Wakes those who were not given what is above these messages, which don't come. */
+  /** Wakes those who were not given what is above these messages, which don't come, or those that don't end. */
   wakeWithout(operations: readonly Operation[]): void {
     for (const operation of operations) {
       if (operation.type === 'message-sent') this.wake(operation.message.id.queue);
+      else if (operation.type === 'message-acked') this.wake(operation.id.queue);
     }
   }
 

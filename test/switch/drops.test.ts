@@ -230,17 +230,17 @@ test('what is dropped is kept in switch.deadLetter, with the place that it had, 
   assert.deepEqual(came.kinds[0], { type: 'response', to: { queue: 'service', id: 1 } });
 });
 
-/** Ends what is to end by then, as a switch does whose journal takes its time; what is given back keeps it. */
-function expireSlowly(broker: Broker, now: number): () => void {
+/** Ends what is to end by then, as a switch does whose journal takes its time; what is given back keeps it, or can not. */
+function expireSlowly(broker: Broker, now: number): (isKept?: boolean) => void {
   const groups: (readonly Operation[])[] = [];
   for (const operations of broker.expire(now)) {
     broker.reserve(operations);
     groups.push(operations);
   }
-  return () => {
+  return (isKept = true) => {
     for (const operations of groups) {
-      broker.release(operations, true, now);
-      for (const operation of operations) broker.carryOut(operation);
+      broker.release(operations, isKept, now);
+      if (isKept) for (const operation of operations) broker.carryOut(operation);
     }
   };
 }
@@ -284,6 +284,24 @@ test('what fails or is dropped does so once, however long it takes until that is
   for (const keep of kept) keep();
   assert.deepEqual(payloads('replies'), [`hello: ${NOBODY}`]);
   assert.deepEqual(waiting('service'), []);
+});
+
+test('what has failed is given to nobody who comes before that is kept, unless it can not be kept', () => {
+  const { broker, call, payloads } = world({ noListener: [{ queue: 'service', time: 1000 }] });
+  call('late', 0);
+  const connection = broker.connect();
+  broker.decide(connection, { type: 'login', token: 'service' }, 1000);
+  const take = () => broker.take(connection, 'service', -1, 10, 1000).map(({ payload }) => `${payload}`);
+  const end = expireSlowly(broker, 1000);
+  let woken = 0;
+  broker.listen(connection, 'service', () => {
+    woken += 1;
+  });
+  assert.deepEqual([take(), payloads('service', 1000)], [[], []]);
+  end(false);
+  assert.equal(woken, 1);
+  assert.deepEqual(payloads('replies'), []);
+  assert.deepEqual([take(), payloads('service', 1000)], [['late'], ['late']]);
 });
 
 test('requests that end with their reply queue go there too', () => {
