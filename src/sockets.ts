@@ -60,7 +60,7 @@ export class Sockets {
     const inherited =
       free.find((each) => isSameFile(each.path, path)) ?? free.find((each) => each.name === name);
     if (inherited !== undefined) this.#unused.delete(inherited);
-    const { mode, group, requestTimeout, maxUnsentBytes } = this.#config;
+    const { mode, group, requestTimeout, maxUnsentBytes, slowReaderTimeout } = this.#config;
     const gid = group === '' ? undefined : groupId(group);
     if (group !== '' && gid === undefined) throw new ConfigError(`sockets.group: there is no group ${group}`);
     const reason = `there are as many connections as sockets.maxConnections (${this.#budget.max}) allows`;
@@ -69,7 +69,7 @@ export class Sockets {
       inherited,
       mode,
       gid,
-      limits: { requestTimeout, maxUnsentBytes },
+      limits: { requestTimeout, maxUnsentBytes, slowReaderTimeout },
       budget: this.#budget,
       refusal: refusal(reason),
       refused: () =>

@@ -71,6 +71,11 @@ export const SCHEMA = {
       format: 'duration',
       default: '30s',
     },
+    slowReaderTimeout: {
+      doc: 'A connection that is to close is closed, though its peer has not read its last answers, when it has taken none of them for this time.',
+      format: 'duration',
+      default: '30s',
+    },
   },
   datapath: DATAPATH,
   storage: {

@@ -6,6 +6,8 @@ export interface ConnectionLimits {
   readonly requestTimeout: number;
   /** Bytes written and not yet taken by the peer, above which its further requests wait. */
   readonly maxUnsentBytes: number;
+  /** ms after which a connection that is to close is closed, when its peer has taken nothing more of what it was sent. */
+  readonly slowReaderTimeout: number;
 }
 
 /** What is counted of the connections of one socket. Numbers only grow, but for `open`. */
@@ -93,6 +95,7 @@ export class Connection {
     socket.on('error', () => socket.destroy());
     socket.on('end', () => this.finish());
     socket.on('drain', () => this.#drained());
+    socket.on('timeout', () => socket.destroy());
     socket.on('close', () => this.#closed());
   }
 
@@ -166,6 +169,13 @@ export class Connection {
     }
     this.#flush();
     this.#watchClock(answered);
+    if (this.#state === 'ending' && !this.#awaiting && this.#held()) this.#watchReader();
+  }
+
+  /** Nothing but its peer keeps the connection open, and with it a daemon or a queue that is to end. */
+  #watchReader(): void {
+    // Of a large write, too, Node's own clock knows how much is taken.
+    this.#socket.setTimeout(this.#limits.slowReaderTimeout);
   }
 
   #await(answer: Promise<Reply>): void {
@@ -233,6 +243,7 @@ export class Connection {
     this.#state = 'closing';
     this.#stopClock();
     this.#socket.end();
+    this.#watchReader();
     // What the peer is still sending is read and thrown away for a moment: a close with unread bytes would reset
     // the connection under its last answer.
     this.#socket.resume();
@@ -245,6 +256,7 @@ export class Connection {
   #drained(): void {
     this.#endPatience();
     if (this.#awaiting || this.#state === 'closing') return;
+    if (this.#state === 'ending') this.#socket.setTimeout(0);
     this.#readOn();
     this.#pump();
   }

@@ -22,6 +22,7 @@ export const WRONG: Readonly<Record<string, readonly [value: string, expected: s
   'sockets.maxAnswerBytes': ['0', SIZE],
   'sockets.maxUnsentBytes': ['1s', SIZE],
   'sockets.requestTimeout': ['0', DURATION],
+  'sockets.slowReaderTimeout': ['0', DURATION],
   'datapath.queue': ['a/b', 'the name of a queue: letters, digits and . _ : -'],
   'datapath.rules': [
     'qdisk',

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Peer, type Reply, reply } from '../../src/wire/conversation.ts';
 import { connectClient, exchange } from '../helpers/client.ts';
-import { echo, lines, listen } from './helpers.ts';
+import { echo, LIMITS, lines, listen } from './helpers.ts';
 
 test('a client that shuts down writing gets every answer before the close', async (t) => {
   const { path } = await listen(t, () => lines(echo));
@@ -67,7 +67,7 @@ test('bytes sent outside of a reply arrive', async (t) => {
 });
 
 test('a request begun that is not whole in time gets the last words and the close', async (t) => {
-  const limits = { requestTimeout: 20, maxUnsentBytes: 1024 };
+  const limits = { ...LIMITS, requestTimeout: 20 };
   const { path } = await listen(t, () => lines(echo), { limits });
   const client = await connectClient(t, path);
   client.send('whole\nhalf');
@@ -75,7 +75,7 @@ test('a request begun that is not whole in time gets the last words and the clos
 });
 
 test('a connection on which nothing is begun may stay idle', async (t) => {
-  const limits = { requestTimeout: 1, maxUnsentBytes: 1024 };
+  const limits = { ...LIMITS, requestTimeout: 1 };
   const { path } = await listen(t, () => lines(echo), { limits });
   const idle = await connectClient(t, path);
   idle.send('one\n');
@@ -88,7 +88,7 @@ test('a connection on which nothing is begun may stay idle', async (t) => {
 });
 
 test('an answer that takes longer than a request may is not cut off', async (t) => {
-  const limits = { requestTimeout: 1, maxUnsentBytes: 1024 };
+  const limits = { ...LIMITS, requestTimeout: 1 };
   const answer = Promise.withResolvers<Reply>();
   const { path } = await listen(t, () => lines((line) => (line === 'slow' ? answer.promise : echo(line))), {
     limits,
@@ -105,7 +105,7 @@ test('an answer that takes longer than a request may is not cut off', async (t) 
 test('a peer that does not read is held back, and its answers all come when it does', async (t) => {
   let answered = 0;
   const big = 'x'.repeat(64 * 1024);
-  const limits = { requestTimeout: 60_000, maxUnsentBytes: 256 * 1024 };
+  const limits = { ...LIMITS, maxUnsentBytes: 256 * 1024 };
   const start = () =>
     lines(() => {
       answered += 1;
@@ -147,7 +147,7 @@ test('a peer that goes away while its answer takes time ends its conversation', 
 });
 
 test('what a peer sends after the last words does not take them from it', async (t) => {
-  const limits = { requestTimeout: 20, maxUnsentBytes: 1024 };
+  const limits = { ...LIMITS, requestTimeout: 20 };
   const { path } = await listen(t, () => lines(echo), { limits });
   const client = await connectClient(t, path);
   client.send('half');

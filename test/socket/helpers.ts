@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import type { ConnectionLimits } from '../../src/socket/connection.ts';
 import { type ListeningSocket, listenOn, type SocketOptions } from '../../src/socket/listen.ts';
 import { type Conversation, farewell, type Reply, reply } from '../../src/wire/conversation.ts';
 import { tempDirectory } from '../helpers/temp.ts';
@@ -40,6 +41,12 @@ export function lines(answer: AnswerLine, closed: () => void = () => {}): Conver
 
 export const echo: AnswerLine = (line) => reply(`${line}\n`);
 
+export const LIMITS: ConnectionLimits = {
+  requestTimeout: 60_000,
+  maxUnsentBytes: 1024 * 1024,
+  slowReaderTimeout: 60_000,
+};
+
 /** Listens in a folder of the test's own, with wide limits. */
 export async function listen(
   t: TestContext,
@@ -50,7 +57,7 @@ export async function listen(
     path: join(tempDirectory(t), 'socket'),
     mode: 0o600,
     gid: undefined,
-    limits: { requestTimeout: 60_000, maxUnsentBytes: 1024 * 1024 },
+    limits: LIMITS,
     budget: { open: 0, max: 100 },
     refusal: 'too many\n',
     refused: () => {},

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { farewell, type Peer, reply } from '../../src/wire/conversation.ts';
 import { connectClient } from '../helpers/client.ts';
-import { lines, listen } from './helpers.ts';
+import { LIMITS, lines, listen } from './helpers.ts';
 
 const MUCH = 'x'.repeat(4 * 1024 * 1024);
 
@@ -45,6 +46,40 @@ test('a last answer is not cut off, however slowly it is read', async (t) => {
   t.mock.timers.tick(60_000);
   client.socket.resume();
   assert.equal((await client.receiveAll()).length, MUCH.length);
+});
+
+for (const [what, asked] of [
+  ['takes nothing of its last answer', 'a\n'],
+  ['has more answers to come and takes none', 'a\nb\n'],
+] as const)
+  test(`a peer that ${what} holds up no end`, async (t) => {
+    const limits = { ...LIMITS, slowReaderTimeout: 1 };
+    const socket = await listen(t, () => lines(() => reply(MUCH)), { limits });
+    const client = connect(socket.path);
+    t.after(() => client.destroy());
+    client.write(asked);
+    // What is here stays here: nobody reads it.
+    await once(client, 'readable');
+    await socket.stopListening();
+    socket.finish();
+    await socket.drained;
+  });
+
+test('an answer that takes longer than its reader may is not cut off by the end', async (t) => {
+  const [asked, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const answer = async (line: string) => {
+    asked.resolve();
+    await held.promise;
+    return reply(line);
+  };
+  const socket = await listen(t, () => lines(answer), { limits: { ...LIMITS, slowReaderTimeout: 1 } });
+  const client = await connectClient(t, socket.path);
+  client.send('slow\n');
+  await asked.promise;
+  await socket.stopListening();
+  socket.finish();
+  setTimeout(() => held.resolve(), 20);
+  assert.equal((await client.receiveAll()).toString(), 'slow');
 });
 
 test('a conversation is told that its peer is full, and is asked again when it no longer is', async (t) => {
