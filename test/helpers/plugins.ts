@@ -1,10 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
+import { getSystemErrorMessage } from 'node:util';
+import koffi from 'koffi';
 import { JsonFailure, parseJsonBytes, writeJson } from '../../src/wire/json.ts';
 import { isStruct, type Struct, type Value } from '../../src/wire/value.ts';
 import { connectClient } from './client.ts';
@@ -129,12 +131,13 @@ export async function preparePlugins(t: TestContext, answering: Answering): Prom
   });
 
   let made = 0;
+  const aside = (): string => join(directory, `made-${++made}`);
   let from = 0;
   return {
     root,
     calls,
     write: (path, methods, query = {}, files = {}) => {
-      const fresh = join(directory, `made-${++made}`);
+      const fresh = aside();
       mkdirSync(fresh);
       queries.set(basename(path), { plugin: basename(path), ...QUERY, ...query });
       writeProgram(join(fresh, 'asks'), program(socket));
@@ -142,10 +145,10 @@ export async function preparePlugins(t: TestContext, answering: Answering): Prom
       for (const [name, text] of Object.entries(files)) writeProgram(join(fresh, name), text);
       const place = join(root, path);
       mkdirSync(dirname(place), { recursive: true });
-      rmSync(place, { recursive: true, force: true });
-      renameSync(fresh, place);
+      if (existsSync(place)) swap(fresh, place);
+      else renameSync(fresh, place);
     },
-    remove: (path) => rmSync(join(root, path), { recursive: true }),
+    remove: (path) => renameSync(join(root, path), aside()),
     called: (test) =>
       new Promise((resolve) => {
         const look = (): void => {
@@ -160,6 +163,18 @@ export async function preparePlugins(t: TestContext, answering: Answering): Prom
         look();
       }),
   };
+}
+
+const renameat2 = koffi
+  .load('libc.so.6')
+  .func('int renameat2(int from, const char *path, int to, const char *other, unsigned int flags)');
+const AT_FDCWD = -100;
+const RENAME_EXCHANGE = 2;
+
+/** Each takes the other's place in one step: a daemon sees no moment at which there is neither. */
+function swap(one: string, other: string): void {
+  if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) === 0) return;
+  throw new Error(`renameat2: ${getSystemErrorMessage(-koffi.errno())}`);
 }
 
 function readCall(told: string): ScriptCall {
