@@ -39,12 +39,16 @@ seen = None
 for line in sys.stdin:
     requests.ask("GET", "/persistent/" + queue)
     [[_, sent]] = json.loads(requests.ask("POST", "/request/%s/%s" % (queue, reply_queue), line.rstrip("\n")))
-    transfer = {"timeout": 20.0, "queues": [reply_queue]}
-    if seen is not None:
-        transfer["from"] = seen
-    answer = json.loads(events.ask("POST", "/transfer", json.dumps(transfer)))
-    seen = answer["next"]
-    for [[name, id], message] in answer["messages"]:
-        assert message["kind"] == ["Response", [queue, sent]], message
-        print(message["payload"], flush=True)
-        events.ask("GET", "/ack/%s/%d" % (name, id))
+    answered = False
+    # A transfer that ends empty is asked again: a call may take longer than one waits.
+    while not answered:
+        transfer = {"timeout": 20.0, "queues": [reply_queue]}
+        if seen is not None:
+            transfer["from"] = seen
+        answer = json.loads(events.ask("POST", "/transfer", json.dumps(transfer)))
+        seen = answer["next"]
+        for [[name, id], message] in answer["messages"]:
+            assert message["kind"] == ["Response", [queue, sent]], message
+            print(message["payload"], flush=True)
+            events.ask("GET", "/ack/%s/%d" % (name, id))
+            answered = True
