@@ -40,7 +40,9 @@ for (const [step, reach] of Object.entries(STEPS)) {
   test(`a switch that does not answer ${step} in time is lost, and tried again`, async (t) => {
     const foreign = await startStrictSwitch(t);
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    const { told, toldTimes, pauses } = join(t, foreign.path);
+    const { told, toldTimes, pauses } = join(t, foreign.path, {
+      timeouts: { request: REQUEST_TIMEOUT, transfer: TRANSFER_TIMEOUT },
+    });
     await reach(foreign);
     await toldTimes(step === 'login' || step === 'persistent' || step === 'first transfer' ? 0 : 1);
     const before = told.length;

@@ -44,7 +44,7 @@ export function join(t: TestContext, path: string, overrides: Partial<JoinOption
     maxConcurrent: 10,
     maxAnswerBytes: 1024 * 1024,
     answerSetting: 'the.setting',
-    timeouts: { request: 10_000, transfer: 10_000 },
+    timeouts: { request: 3_600_000, transfer: 10_000 },
     observer: {
       joined: () => tell('joined'),
       lost: (reason) => tell(`lost: ${reason}`),
