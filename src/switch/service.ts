@@ -65,6 +65,8 @@ async function serve(
     if (out.type !== 'messages') break;
     taken = out.next;
     for (const message of out.messages) {
+      // What was fetched and not begun is there for who serves the queue next.
+      if (isStopping()) break;
       const answered: Promise<void> = answerMessage(client, message, options, isStopping).finally(() =>
         underWay.delete(answered),
       );

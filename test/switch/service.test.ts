@@ -234,6 +234,23 @@ test('stop waits for the requests under way, and leaves what comes after it in t
   );
 });
 
+test('stop begins none of those that were fetched and wait for their turn', async (t) => {
+  const { answer, begun, finish } = slow();
+  const { caller, service } = serve(t, answer, { maxConcurrent: 1 });
+  await turn();
+  for (const text of ['first', 'second']) caller.perform(call(text));
+  await turn();
+  const stopping = service.stop();
+  finish('first');
+  await stopping;
+  assert.deepEqual(begun, ['first']);
+  const left = await messagesIn(caller, SERVICE);
+  assert.deepEqual(
+    left.map(({ payload }) => payload.toString()),
+    ['second'],
+  );
+});
+
 test('stop settles though it comes before the service has begun to wait', async (t) => {
   const { service } = serve(t, echo);
   await service.stop();
