@@ -29,8 +29,10 @@ export async function openPushCaller(client: SwitchPushClient, replyQueue: strin
   /** Calls that don't know the id of their request yet, and answers that one of them may wait for. */
   let publishing = 0;
   const early = new Map<string, Buffer>();
+  let lost: SwitchLost | undefined;
   client.lost.then((reason) => {
-    for (const { reject } of waiting.values()) reject(new SwitchLost(reason));
+    lost = new SwitchLost(reason);
+    for (const { reject } of waiting.values()) reject(lost);
   });
   await client.create(replyQueue, 'transient');
   await client.subscribe([replyQueue], { credit: REPLY_CREDIT }, ({ id, kind, payload }) => {
@@ -45,8 +47,10 @@ export async function openPushCaller(client: SwitchPushClient, replyQueue: strin
   const answerTo = (asked: string): Promise<CallOutcome> =>
     new Promise((resolve, reject) => {
       const answer = early.get(asked);
-      if (answer === undefined) waiting.set(asked, { resolve, reject });
-      else resolve({ type: 'answered', answer });
+      if (answer !== undefined) resolve({ type: 'answered', answer });
+      // The id may have come together with the end of the connection: then nobody is told any more.
+      else if (lost !== undefined) reject(lost);
+      else waiting.set(asked, { resolve, reject });
     });
 
   const ask = async (

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { SwitchLost } from '../../src/switch/client.ts';
 import { openPushCaller, servePush } from '../../src/switch/client-calls.ts';
 import { reply } from '../../src/wire/conversation.ts';
 import { converse } from '../../src/wire/converse.ts';
-import { BinaryMessagePackReader, writeBinaryMessagePack } from '../../src/wire/messagepack.ts';
+import {
+  BinaryMessagePackReader,
+  type Packable,
+  writeBinaryMessagePack,
+} from '../../src/wire/messagepack.ts';
 import { listen } from '../socket/helpers.ts';
 import { login, startSwitch } from './helpers.ts';
 import { inbox, loginPush, request, texts } from './push-helpers.ts';
@@ -35,8 +39,9 @@ test('many calls are answered at the same time, each with its own answer', async
   assert.deepEqual(await client.list(''), ['service']);
 });
 
-test('an answer that comes together with the id of its request finds its call', async (t) => {
-  const { path } = await listen(t, () =>
+/** A switch that says this right behind the id 5 of each request that is published, in the same packet. */
+const switchThatSays = (t: TestContext, behind: Packable[]) =>
+  listen(t, () =>
     converse({
       protocol: 'messagepack',
       reader: new BinaryMessagePackReader({ maxRequestBytes: 1000, maxDepth: 8 }),
@@ -45,18 +50,30 @@ test('an answer that comes together with the id of its request finds its call', 
         const asked = method === 'switch.publish' ? 5 : null;
         const answered = writeBinaryMessagePack([1, id, null, asked]);
         if (asked === null) return reply(answered);
-        const kind = ['response', ['service', asked]];
-        const delivery = [2, 'switch.deliver', [0, ['replies', 1], Buffer.from('pong'), kind, 'server', 0]];
-        return reply(Buffer.concat([answered, writeBinaryMessagePack(delivery)]));
+        return reply(Buffer.concat([answered, writeBinaryMessagePack(behind)]));
       },
       fault: ({ reason }) => assert.fail(reason),
     }),
   );
+
+test('an answer that comes together with the id of its request finds its call', async (t) => {
+  const kind = ['response', ['service', 5]];
+  const { path } = await switchThatSays(t, [
+    2,
+    'switch.deliver',
+    [0, ['replies', 1], Buffer.from('pong'), kind, 'server', 0],
+  ]);
   const caller = await openPushCaller(await loginPush(t, path, 'client'), 'replies');
   assert.deepEqual(await caller.call('service', Buffer.from('ping'), LONG_MS), {
     type: 'answered',
     answer: Buffer.from('pong'),
   });
+});
+
+test('a call whose id comes together with the end of the connection rejects', async (t) => {
+  const { path } = await switchThatSays(t, [1, null, ['Invalid', 'the end'], null]);
+  const caller = await openPushCaller(await loginPush(t, path, 'client'), 'replies');
+  await assert.rejects(caller.call('service', Buffer.from('ping'), LONG_MS), new SwitchLost('the end'));
 });
 
 test('a service of an HTTP client answers a call over MessagePack', async (t) => {
