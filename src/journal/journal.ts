@@ -76,6 +76,7 @@ export class Journal<Operation> {
   #owed: Operation[] = [];
   #trouble: string | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #trying: Promise<void> | undefined;
   readonly #syncTimer: NodeJS.Timeout | undefined;
   #idle: () => void = () => {};
 
@@ -191,7 +192,15 @@ export class Journal<Operation> {
     return reason;
   }
 
-  async #tryAgain(): Promise<void> {
+  /** One at a time: a stop may come while one is under way. */
+  #tryAgain(): Promise<void> {
+    this.#trying ??= this.#writeOwed().finally(() => {
+      this.#trying = undefined;
+    });
+    return this.#trying;
+  }
+
+  async #writeOwed(): Promise<void> {
     let owed: Operation[] = [];
     try {
       this.#beginSegment(this.#bytes);

@@ -8,7 +8,7 @@ import { decodeRecord, frame, LARGE_RECORD_BYTES, MAX_RECORD_BYTES } from '../..
 import { JournalError } from '../../src/journal/replay.ts';
 import { readRecords } from '../../src/journal/segment.ts';
 import { tempDirectory } from '../helpers/temp.ts';
-import { type Change, changeCodec, drop, names, openJournal, put } from './helpers.ts';
+import { type Change, changeCodec, drop, names, OPTIONS, openJournal, put } from './helpers.ts';
 
 const FIRST = 'segment-0000000001.journal';
 
@@ -254,6 +254,23 @@ test('while it can not be written, what adds is refused, and what only takes awa
   assert.equal(first.warnings.at(-1), 'the journal is written again');
   const second = openJournal(t, { directory: first.directory });
   assert.deepEqual(names(second), ['b']);
+});
+
+test('a stop waits for the try to write again that has begun, and makes no second one', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const first = openJournal(t, { segmentBytes: 1 });
+  await first.commit(put('a'));
+  const blocked = join(first.directory, 'segment-0000000003.journal');
+  writeFileSync(blocked, '');
+  await first.commit(put('b'));
+  rmSync(blocked);
+  t.mock.timers.tick(OPTIONS.retryInterval);
+  await first.journal.close();
+  assert.deepEqual(
+    first.warnings.filter((text) => text === 'the journal is written again'),
+    ['the journal is written again'],
+  );
+  assert.deepEqual(names(openJournal(t, { directory: first.directory })), ['a']);
 });
 
 test('a body that can be applied as it is, is not decoded', async (t) => {
