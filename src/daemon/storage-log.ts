@@ -3,14 +3,24 @@ import type { Datapath } from '../storage/datapath-state.ts';
 import type { VdiUse } from '../storage/disks.ts';
 import { type Selected, schemeOf } from '../storage/selector.ts';
 import type { SrPublisher } from '../xenstore/publisher.ts';
+import type { Patience, SrView } from '../xenstore/view.ts';
 
-/** The store may be away: the SR is attached all the same, and is published when the store is back. */
-export const tolerant = (publisher: SrPublisher, logger: Logger): Pick<SrPublisher, 'publish' | 'remove'> => {
+/**
+ * Settles when the store has what is published, and the view shows it. The store may be away: the SR is attached all the same,
+ * and is published when the store is back.
+ */
+export const tolerant = (
+  publisher: SrPublisher,
+  view: Pick<SrView, 'caughtUp'>,
+  patience: Patience,
+  logger: Logger,
+): Pick<SrPublisher, 'publish' | 'remove'> => {
   const warn = (error: Error): void =>
     logger.warn({ reason: error.message }, 'xenstore does not show yet what is attached');
+  const caughtUp = (): Promise<void> => view.caughtUp(patience);
   return {
-    publish: (sr) => publisher.publish(sr).catch(warn),
-    remove: (uuid) => publisher.remove(uuid).catch(warn),
+    publish: (sr) => publisher.publish(sr).then(caughtUp, warn),
+    remove: (uuid) => publisher.remove(uuid).then(caughtUp, warn),
   };
 };
 

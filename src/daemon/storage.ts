@@ -149,7 +149,8 @@ export class Storage {
       timelines.note({ what: 'disk', begun: now() - ms, ended: now() });
       logger.debug({ sr, waited: ms }, 'a call waited for those before it on the same disk');
     };
-    this.#srs = new AttachedSrs({ state, commit, publisher: tolerant(publisher, logger), measurements });
+    const published = tolerant(publisher, view, config.xenstore, logger);
+    this.#srs = new AttachedSrs({ state, commit, publisher: published, measurements });
     const ordering = createOrdering(now);
     this.#parts = { driver, plugins, directions, view, inOrder: createInOrder(ordering, waited) };
     this.#verifying = {
@@ -175,7 +176,7 @@ export class Storage {
       .catch((error: Error) =>
         logger.warn({ reason: error.message }, 'the attached SRs are not all in xenstore'),
       );
-    if (state.srs.size > 0) await view.settled(config.xenstore);
+    if (state.srs.size > 0) await view.caughtUp(config.xenstore);
     if (this.#isStopping) return;
     this.#datapathQueue = await this.#options.serve(this.#datapathService());
     this.#registry.onChange((change) => this.#changed(change));

@@ -162,6 +162,23 @@ export class SrView {
     return reading && withinTime(reading, settleTimeout);
   }
 
+  /**
+   * Settles when the view shows all that is in the store now, also what the store has not told of yet; or when the patience
+   * is over. A store that is away is not waited for.
+   */
+  async caughtUp(patience: Patience): Promise<void> {
+    await this.settled(patience);
+    const connection = this.#connection;
+    const follower = this.#follower;
+    if (connection === undefined || follower === undefined) return;
+    // The store tells each client of a change before it answers what that client asks afterwards.
+    const told = connection.isDomainIntroduced(0).then(() => follower.reading);
+    await withinTime(
+      told.catch(() => {}),
+      patience.settleTimeout,
+    );
+  }
+
   /** Calls back after every change of what is shown; gives what takes the listener off. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);

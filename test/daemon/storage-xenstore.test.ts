@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { kill, QUEUE } from '../helpers/daemon.ts';
 import { logEvents } from '../helpers/events.ts';
 import { fails, resultOf, SR, startStorage, throughSocket, VOLUME } from '../helpers/plugins.ts';
@@ -13,7 +15,48 @@ import { attachSr, scriptsOf, withStorage } from './storage-helpers.ts';
 
 const NODE = `/local/domain/0/${SR_PATH}/${SR}`;
 
-const at = ({ socket }: Xenstored): string[] => ['--xenstore.mode=socket', `--xenstore.socket=${socket}`];
+/** What the store has told of is waited for, however long it takes. */
+const at = ({ socket }: Pick<Xenstored, 'socket'>): string[] => [
+  '--xenstore.mode=socket',
+  `--xenstore.socket=${socket}`,
+  '--xenstore.settleTimeout=1h',
+];
+
+/** XS_WATCH_EVENT of Xen's io/xs_wire.h, whose messages have their type first and the length of what follows last of 16 bytes. */
+const WATCH_EVENT = 15;
+const HEADER_BYTES = 16;
+
+/** The store behind a socket on which it tells of changes as late as it may: with its next answer on the connection. */
+async function lateTelling(t: TestContext, store: Xenstored): Promise<{ readonly socket: string }> {
+  const socket = join(tempDirectory(t), 'late');
+  const server = createServer((client) => {
+    const peer = connect(store.socket);
+    t.after(() => {
+      for (const each of [client, peer]) each.destroy();
+    });
+    client.on('close', () => peer.destroy()).on('error', () => {});
+    peer.on('close', () => client.destroy()).on('error', () => {});
+    client.pipe(peer);
+    let rest = Buffer.alloc(0);
+    let held: Buffer[] = [];
+    peer.on('data', (chunk: Buffer) => {
+      rest = Buffer.concat([rest, chunk]);
+      while (rest.length >= HEADER_BYTES) {
+        const end = HEADER_BYTES + rest.readUInt32LE(12);
+        if (rest.length < end) return;
+        const message = rest.subarray(0, end);
+        rest = rest.subarray(end);
+        held.push(message);
+        if (message.readUInt32LE(0) === WATCH_EVENT) continue;
+        client.write(Buffer.concat(held));
+        held = [];
+      }
+    });
+  }).listen(socket);
+  t.after(() => server.close());
+  await once(server, 'listening');
+  return { socket };
+}
 
 /** The plugin of the SR in the store; nothing: it isn't there. */
 async function publishedIn(store: Xenstored): Promise<string | undefined> {
@@ -46,6 +89,18 @@ for (const kind of KINDS) {
     assert.deepEqual(await ls(), [SR]);
     await resultOf(call('SR.detach', { sr: SR }));
     assert.equal(await publishedIn(store), undefined);
+    assert.deepEqual(await ls(), []);
+  });
+
+  test(`${kind} - an attached SR is in the next answer, though the store tells of it late`, async (t) => {
+    const { daemon } = await withStorage(t, {
+      flags: at(await lateTelling(t, await startXenstored(t, kind))),
+    });
+    const call = throughSocket(t, daemon);
+    const ls = () => resultOf(throughSocket(t, daemon, QUEUE)('Plugin.ls'));
+    await attachSr(call);
+    assert.deepEqual(await ls(), [SR]);
+    await resultOf(call('SR.detach', { sr: SR }));
     assert.deepEqual(await ls(), []);
   });
 
