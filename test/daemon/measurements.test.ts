@@ -90,12 +90,10 @@ const LATE = 'no answer within 2 s (storage.measurementsTimeout)';
 
 /** The two ways to a switch: the one of this process, and one that is joined over its socket. */
 for (const mode of ['serve', 'join'] as const) {
-  const begin = async (
-    t: TestContext,
-    flags: readonly string[] = [],
-  ): Promise<Measuring & { host: SwitchHost }> => {
+  const begin = async (t: TestContext, timeout = '1h'): Promise<Measuring & { host: SwitchHost }> => {
     const { host, path } = await startSwitch(t, { reconnectGrace: HOUR });
-    const where = { flags: [`--switch.mode=${mode}`, `--switch.path=${path}`, ...flags] };
+    const waiting = `--storage.measurementsTimeout=${timeout}`;
+    const where = { flags: [`--switch.mode=${mode}`, `--switch.path=${path}`, waiting] };
     return { host, ...measuring(mode === 'serve' ? { host, ...where } : where) };
   };
 
@@ -120,7 +118,7 @@ for (const mode of ['serve', 'join'] as const) {
   });
 
   test(`${mode}: with nobody who has ever listened nothing is sent, and that is told once`, async (t) => {
-    const { host, measurements, warnings } = await begin(t, ['--storage.measurementsTimeout=1h']);
+    const { host, measurements, warnings } = await begin(t);
     await measurements.register(UID);
     assert.deepEqual(warnings, [refused('nobody listens on the queue')]);
     assert.deepEqual(await queuesOf(host), {});
@@ -144,7 +142,7 @@ for (const mode of ['serve', 'join'] as const) {
   }
 
   test(`${mode}: a request that nobody answers in time is taken back`, async (t) => {
-    const { host, measurements, warnings } = await begin(t, ['--storage.measurementsTimeout=20ms']);
+    const { host, measurements, warnings } = await begin(t, '20ms');
     const { stop } = serveRrd(t, host);
     await turn();
     await stop();
