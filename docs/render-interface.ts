@@ -153,7 +153,7 @@ function renderMethod(
 const clientExamples = (queue: string, wireName: string, params: unknown, request: string): string[] => [
   ...fenced('python', `results = c.${wireName}(${pythonText(params)})\nprint(repr(results))`),
   '',
-  ...fenced('sh', `echo '${request}' | socat - UNIX-CONNECT:run/${queue}`),
+  ...fenced('sh', `echo '${request}' | socat -t60 - UNIX-CONNECT:run/${queue}`),
   '',
 ];
 

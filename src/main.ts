@@ -188,7 +188,7 @@ function greeting({ sockets, xenstore, page }: Daemon, queue: string): string {
   if (path !== undefined) {
     lines.push('Ask for the attached SRs:');
     lines.push(
-      `  echo '{"method":"Plugin.ls","params":[{"dbg":"me"}],"id":1}' | socat - UNIX-CONNECT:${path}`,
+      `  echo '{"method":"Plugin.ls","params":[{"dbg":"me"}],"id":1}' | socat -t60 - UNIX-CONNECT:${path}`,
     );
   }
   if (page !== undefined) lines.push('The page to look at it:', `  ${page}`);

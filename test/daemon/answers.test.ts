@@ -29,7 +29,9 @@ function storeFolder(t: TestContext, daemon: DaemonProcess): string {
 }
 
 async function socat(t: TestContext, path: string, input: string): Promise<string> {
-  const { stdout, stderr } = await runProgram(t, 'socat', ['-', `UNIX-CONNECT:${path}`], { input });
+  // At the end of its input it waits half a second for answers, unless it is told otherwise.
+  const words = ['-t600', '-', `UNIX-CONNECT:${path}`];
+  const { stdout, stderr } = await runProgram(t, 'socat', words, { input });
   assert.equal(stderr, '');
   return stdout;
 }

@@ -47,7 +47,7 @@ test('the start says where the sockets are and what to type next', async (t) => 
   const { socket, switchSocket, storeSocket } = daemon;
   const { sockets } = await daemon.logged(({ msg }) => msg.endsWith(' serves'));
   assert.deepEqual(sockets, [storeSocket, socket, switchSocket]);
-  const text = await daemon.printed(/socat - UNIX-CONNECT:/);
+  const text = await daemon.printed(/socat -t60 - UNIX-CONNECT:/);
   for (const path of [socket, switchSocket, storeSocket]) assert.ok(text.includes(`  ${path}\n`), text);
   assert.match(text, /xenstore-write .*\/uuid/);
 });
@@ -62,7 +62,7 @@ test('a log that can not be written any more ends nothing', async (t) => {
   const fullDisk = ['bash', '-c', 'exec "$@" 2> /dev/full', 'bash'];
   for (const launcher of [[], fullDisk]) {
     const daemon = spawnDaemon(t, { launcher });
-    await daemon.printed(/socat - UNIX-CONNECT:/);
+    await daemon.printed(/socat -t60 - UNIX-CONNECT:/);
     daemon.child.stderr?.destroy();
     // What can't be read is logged; what comes behind it is answered all the same.
     await exchange(t, daemon.socket, '{"method"}');
