@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
@@ -198,11 +199,17 @@ export function readJson(text: string): Value {
   return value;
 }
 
-/** Writes a file that can be executed, in one step: one that is open for writing can't be. */
+let written = 0;
+
+/**
+ * Writes a file that can be executed, in one step: one that is open for writing can't be. It is made elsewhere, where nobody
+ * who looks at its folder sees it half made.
+ */
 export function writeProgram(path: string, text: string, mode = 0o755): void {
-  writeFileSync(`${path}.new`, text);
-  chmodSync(`${path}.new`, mode);
-  renameSync(`${path}.new`, path);
+  const fresh = join(tmpdir(), `dp-program-${process.pid}-${++written}`);
+  writeFileSync(fresh, text);
+  chmodSync(fresh, mode);
+  renameSync(fresh, path);
 }
 
 /** Starts a daemon on these plugins, and gives it when it serves. */
