@@ -11,7 +11,7 @@ import { kill, type LogLine, QUEUE, startDaemonProcess } from '../helpers/daemon
 import { resultOf, startStorage, throughSocket, VOLUME } from '../helpers/plugins.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { connectHttp, login, startSwitch } from '../switch/helpers.ts';
-import { readMetrics, scrape } from './metrics-text.ts';
+import { HOWEVER_LATE, readMetrics, scrape } from './metrics-text.ts';
 
 const NOTHING: Running = {
   started: 0,
@@ -74,7 +74,9 @@ test('reasons are a line each, whatever stands in them', () => {
 });
 
 test('datapathctl health ends with 0 when all is well', async (t) => {
-  const { switchSocket } = await startDaemonProcess(t, { flags: ['--storage.enabled=false'] });
+  const { switchSocket } = await startDaemonProcess(t, {
+    flags: ['--storage.enabled=false', ...HOWEVER_LATE],
+  });
   const ask = (...words: string[]) => ctl(t, ['health', '--path', switchSocket, ...words]);
   assert.deepEqual(await ask(), { status: 0, stdout: 'ok\n', stderr: '' });
   assert.deepEqual(await ask('--json'), { status: 0, stdout: '{"healthy":true,"reasons":[]}\n', stderr: '' });
@@ -83,7 +85,7 @@ test('datapathctl health ends with 0 when all is well', async (t) => {
 test('a plugin that is refused is a reason, and datapathctl health ends with 1', async (t) => {
   const { plugins } = await withPlugins(t);
   plugins.write('volume/bad', [], { features: 'none' });
-  const { switchSocket } = await startStorage(t, plugins);
+  const { switchSocket } = await startStorage(t, plugins, { flags: HOWEVER_LATE });
   const client = await connectHttp(t, switchSocket);
   const { status, body } = await client.ask('GET', '/healthz');
   assert.equal(status, 503);
@@ -98,7 +100,7 @@ test('what a plugin has said is told without its secrets', async (t) => {
   const { plugins } = await withPlugins(t);
   const says = '#!/bin/sh\necho "no such target: iscsi://me:hunter2@filer" >&2\nexit 1\n';
   plugins.write('volume/bad', [], {}, { 'Plugin.Query': says });
-  const { switchSocket } = await startStorage(t, plugins);
+  const { switchSocket } = await startStorage(t, plugins, { flags: HOWEVER_LATE });
   const client = await connectHttp(t, switchSocket);
   const { body } = await client.ask('GET', '/healthz');
   assert.match(body.toString(), /\(no such target: iscsi:\/\/\*\*\*@filer\)\n$/);
@@ -115,7 +117,7 @@ async function withFileInTheWay(t: TestContext) {
 
 test('a queue that can not be served is a reason, until its plugin is gone', async (t) => {
   const { plugins, directory } = await withFileInTheWay(t);
-  const daemon = await startStorage(t, plugins, { directory });
+  const daemon = await startStorage(t, plugins, { directory, flags: HOWEVER_LATE });
   const client = await connectHttp(t, daemon.switchSocket);
   const health = async (): Promise<string> => (await client.ask('GET', '/healthz')).body.toString();
   const inTheWay = `${join(directory, VOLUME)} is in the way: it is no socket`;
@@ -127,7 +129,8 @@ test('a queue that can not be served is a reason, until its plugin is gone', asy
 
 test('a queue is served as soon as it can be, though nothing of its plugin has changed', async (t) => {
   const { plugins, directory } = await withFileInTheWay(t);
-  const daemon = await startStorage(t, plugins, { directory, flags: ['--plugins.rescanInterval=10ms'] });
+  const flags = ['--plugins.rescanInterval=10ms', ...HOWEVER_LATE];
+  const daemon = await startStorage(t, plugins, { directory, flags });
   const ofQueue = ({ queue }: LogLine): boolean => queue === VOLUME;
   await daemon.logged((line) => ofQueue(line) && line.level === 'error');
   rmSync(join(directory, VOLUME));

@@ -11,6 +11,9 @@ const NAME = '[a-z][a-z0-9_]*';
 const LABELS = `\\{(?:${NAME}="(?:[^"\\\\\\n]|\\\\[\\\\n"])*",?)+\\}`;
 const SAMPLE = new RegExp(`^((${NAME})(${LABELS})?) (\\+Inf|-?[0-9.]+(?:e[+-]?[0-9]+)?)$`);
 
+/** Flags for a daemon that calls itself healthy also where the machine has much else to do. */
+export const HOWEVER_LATE = ['--health.maxLoopDelay=1h'];
+
 /** Reads the text format strictly: each metric once, with HELP and TYPE before it, and no sample twice. */
 export function readMetrics(text: string): Samples {
   const samples = new Map<string, number>();

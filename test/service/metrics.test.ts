@@ -12,12 +12,12 @@ import { fails, SR, startStorage, throughSocket, VOLUME } from '../helpers/plugi
 import { runProgram } from '../helpers/programs.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { connectHttp, LIMITS, login, request, startSwitch } from '../switch/helpers.ts';
-import { promtool, readMetrics, scrape } from './metrics-text.ts';
+import { HOWEVER_LATE, promtool, readMetrics, scrape } from './metrics-text.ts';
 
-const SWITCH_ONLY = ['--storage.enabled=false'];
+const SWITCH_ONLY = ['--storage.enabled=false', ...HOWEVER_LATE];
 
 test('every socket that speaks HTTP tells the metrics without a login, in the text format', async (t) => {
-  const daemon = await startDaemonProcess(t);
+  const daemon = await startDaemonProcess(t, { flags: HOWEVER_LATE });
   for (const path of [daemon.switchSocket, daemon.socket]) {
     const client = await connectHttp(t, path);
     const { status, head, body } = await client.ask('GET', '/metrics');
