@@ -159,10 +159,10 @@ test('calls of scripts are counted by plugin, method and outcome', async (t) => 
   const { plugins } = await withPlugins(t, ({ answer }) => (call) => {
     if (call.method === 'SR.probe') return fails('SR_BACKEND_FAILURE', 'no');
     if (mad && call.method === 'SR.ls') return { print: 'no answer', exit: 0 };
-    if (mad && call.method === 'SR.stat') return new Promise(() => {});
+    if (call.method === 'SR.set_name') return new Promise(() => {});
     return answer(call);
   });
-  const flags = ['--plugins.timeouts=SR.stat=2s', '--plugins.killGrace=10ms'];
+  const flags = ['--plugins.timeouts=SR.set_name=100ms', '--plugins.killGrace=10ms'];
   const daemon = await startStorage(t, plugins, { flags });
   const call = throughSocket(t, daemon);
   await call('SR.probe', { queue: VOLUME, device_config: {}, sm_config: {} });
@@ -178,14 +178,14 @@ test('calls of scripts are counted by plugin, method and outcome', async (t) => 
   const ran = `{kind="volume",plugin="${VOLUME}"}`;
   assert.ok((samples.get(`datapathd_plugin_run_seconds_count${ran}`) ?? 0) >= 2);
   mad = true;
-  await call('SR.stat', { sr: SR });
+  await call('SR.set_name_label', { sr: SR, new_name_label: 'named' });
   await call('SR.scan', { sr: SR });
   const later = await scrape(t, daemon);
   const outcomesOf = (of: string): string[] =>
     [...later.keys()]
       .flatMap((name) => /method="(.*)",outcome="(.*)"/.exec(name)?.slice(1).join(' ') ?? [])
       .filter((each) => each.startsWith(of));
-  assert.deepEqual(outcomesOf('SR.stat'), ['SR.stat result', 'SR.stat timed-out']);
+  assert.deepEqual(outcomesOf('SR.set_name'), ['SR.set_name timed-out']);
   assert.deepEqual(outcomesOf('SR.ls'), ['SR.ls failed']);
 });
 
