@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { renderDashboard } from '../../docs/render-dashboard.ts';
 import { METRICS } from '../../src/service/metrics-table.ts';
 import { startDaemonProcess } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
-import { promtool } from './metrics-text.ts';
+import { HOWEVER_LATE, promtool } from './metrics-text.ts';
 
 /** What Prometheus makes of what is shipped for it. */
 
@@ -143,7 +141,7 @@ test('the alerts fire when they should', async (t) => {
 
 test('a Prometheus scrapes the daemon', async (t) => {
   const daemon = await startDaemonProcess(t, {
-    flags: ['--storage.enabled=false', '--metrics.listen=127.0.0.1:0'],
+    flags: ['--storage.enabled=false', '--metrics.listen=127.0.0.1:0', ...HOWEVER_LATE],
   });
   const { address } = await daemon.logged(({ msg }) => msg === 'metrics are answered over TCP');
   const directory = tempDirectory(t);
@@ -151,19 +149,18 @@ test('a Prometheus scrapes the daemon', async (t) => {
   const scraping = [
     {
       job_name: 'datapathd',
-      scrape_interval: '100ms',
-      scrape_timeout: '100ms',
+      scrape_interval: '2s',
+      scrape_timeout: '2s',
       static_configs: [{ targets: [address] }],
     },
   ];
   writeFileSync(config, JSON.stringify({ scrape_configs: scraping, rule_files: [ALERTS] }));
-  const server = `127.0.0.1:${await freePort(t)}`;
   const child = spawn(
     'prometheus',
     [
       `--config.file=${config}`,
       `--storage.tsdb.path=${join(directory, 'data')}`,
-      `--web.listen-address=${server}`,
+      '--web.listen-address=127.0.0.1:0',
       // Its pages are installed beside it, and are not there.
       `--web.console.templates=${directory}`,
       `--web.console.libraries=${directory}`,
@@ -171,7 +168,9 @@ test('a Prometheus scrapes the daemon', async (t) => {
     { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] },
   );
   t.after(() => child.kill('SIGKILL'));
+  let server = '';
   for await (const line of createInterface({ input: child.stderr })) {
+    server = /msg="Listening on" address=(\S+)/.exec(line)?.[1] ?? server;
     if (line.includes('Server is ready to receive web requests')) break;
   }
   child.stderr.resume();
@@ -183,15 +182,3 @@ test('a Prometheus scrapes the daemon', async (t) => {
   }
   assert.equal(value, '1');
 });
-
-async function freePort(t: TestContext): Promise<number> {
-  const server = createServer();
-  t.after(() => server.close());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const bound = server.address();
-  assert.ok(typeof bound === 'object' && bound !== null);
-  server.close();
-  await once(server, 'close');
-  return bound.port;
-}
