@@ -22,15 +22,17 @@ for word in sys.argv[2:2 + count]:
     if kind == socket.SOCK_STREAM: one.listen(5)
     os.chmod(path, 0o640)
     listening.append((name, one))
-# Clients that are there before any daemon is.
+# Clients that are there, and have asked, before any daemon is.
 early = [socket.socket(socket.AF_UNIX) for name, _ in listening if name != 'datagrams']
-for client, (_, one) in zip(early, listening): client.connect(one.getsockname())
+for client, (_, one) in zip(early, listening):
+    client.connect(one.getsockname())
+    client.send(b'GET / HTTP/1.1\\r\\n\\r\\n')
+# Before there is a daemon, which may serve before this goes on. The daemon's own is the default again.
+signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
 child = os.fork()
 if child != 0:
     # The parent keeps the sockets, as systemd does, until the daemon has ended.
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     for client in early:
-        client.send(b'GET / HTTP/1.1\\r\\n\\r\\n')
         if client.recv(9) != b'HTTP/1.1 ': sys.exit('an early client is not answered')
         client.close()
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
