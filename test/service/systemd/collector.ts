@@ -1,7 +1,10 @@
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 
-/** A collector of traces by OTLP over HTTP at a port of the loopback: prints the name and the trace of each span that comes. */
+/**
+ * A collector of traces by OTLP over HTTP at a port of the loopback: prints that it is listening, and then the name and the trace
+ * of each span that comes.
+ */
 
 interface Traces {
   readonly resourceSpans: readonly { readonly scopeSpans: readonly { readonly spans: readonly Span[] }[] }[];
@@ -19,4 +22,4 @@ const server = createServer(async (request, response) => {
   for (const { name, traceId } of spans) console.log(name, traceId);
   response.end('{}');
 });
-server.listen(Number(port), '127.0.0.1');
+server.listen(Number(port), '127.0.0.1', () => console.log('listening'));
