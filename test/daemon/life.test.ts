@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -256,7 +256,9 @@ test('a normal user can run it', async (t) => {
   // Without root there is nothing to give up. With it, the sources may lie where others can't look.
   const drop = ['--reuid=65534', '--regid=65534', '--clear-groups'];
   const read = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
-  const directory = join('/tmp', `dp-user-${process.pid}`);
+  const parent = tempDirectory(t);
+  chmodSync(parent, 0o777);
+  const directory = join(parent, 'run');
   const daemon = await startDaemonProcess(t, {
     directory,
     launcher: process.getuid?.() === 0 ? ['setpriv', ...drop, ...read, '--'] : [],
