@@ -65,7 +65,9 @@ async function changingOver(
     ...{ key: 'v1', name: 'n', description: 'd', uri: [`${SCHEME}://v1`], ...keys },
   });
   storage.disks.set('disk://v1 for 7', 'activated');
-  const flags = [`--switch.stateDirectory=${join(state, 'state')}`, `--storage.stateDb=${stateDb}`];
+  // xenstore is waited for, however long it takes.
+  const times = ['request', 'start', 'settle'].map((what) => `--xenstore.${what}Timeout=1h`);
+  const flags = [...times, `--switch.stateDirectory=${join(state, 'state')}`, `--storage.stateDb=${stateDb}`];
   const start = (more: readonly string[] = []) =>
     startStorage(t, plugins, { flags: [...flags, ...more], directory: join(directory, 'run') });
   return { storage, plugins, stateDb, start, use: using('v1') };

@@ -15,11 +15,10 @@ import { attachSr, scriptsOf, withStorage } from './storage-helpers.ts';
 
 const NODE = `/local/domain/0/${SR_PATH}/${SR}`;
 
-/** What the store has told of is waited for, however long it takes. */
-const at = ({ socket }: Pick<Xenstored, 'socket'>): string[] => [
-  '--xenstore.mode=socket',
-  `--xenstore.socket=${socket}`,
-  '--xenstore.settleTimeout=1h',
+/** The store is waited for, however long it takes. */
+const at = ({ socket }: Pick<Xenstored, 'socket'>, requestTimeout = '1h'): string[] => [
+  ...['--xenstore.mode=socket', `--xenstore.socket=${socket}`, `--xenstore.requestTimeout=${requestTimeout}`],
+  ...['--xenstore.startTimeout=1h', '--xenstore.settleTimeout=1h'],
 ];
 
 /** XS_WATCH_EVENT of Xen's io/xs_wire.h, whose messages have their type first and the length of what follows last of 16 bytes. */
@@ -150,8 +149,7 @@ test('an SR that can not be looked at is detached again, and is nowhere', async 
 
 test('an SR is attached while the store is away, and published when it is back', async (t) => {
   const store = await startXenstored(t, 'c');
-  const flags = [...at(store), '--xenstore.requestTimeout=300ms'];
-  const { daemon } = await withStorage(t, { flags });
+  const { daemon } = await withStorage(t, { flags: at(store, '300ms') });
   await store.kill('SIGKILL');
   await attachSr(throughSocket(t, daemon));
   await daemon.logged(({ msg }) => msg === 'xenstore does not show yet what is attached');

@@ -27,7 +27,7 @@ async function silentStore(t: TestContext, startTimeout: string): Promise<string
 
 test('READY comes from the daemon itself when it serves, with words, and its end is told', async (t) => {
   const { env, receiver } = await startManager(t);
-  const daemon = spawnDaemon(t, { env });
+  const daemon = spawnDaemon(t, { env, flags: ['--xenstore.startTimeout=1h'] });
   const { text, pid } = await receiver.received('READY=1');
   assert.equal(pid, daemon.pid);
   assert.equal(text, 'READY=1\nSTATUS=switches messages, serves 1 queue, 0 SRs attached, 0 plugins\n');

@@ -149,7 +149,7 @@ mkdir /run/xenstored
 until "$xenstored" --client /run/xenstored xenstore-ls > /dev/null 2>&1; do :; done
 sr=xapi/storage/sr/${SR}
 "$xenstored" --client /run/xenstored xenstore-write "$sr/uuid" ${SR} "$sr/plugin" org.xen.xapi.storage.mine
-sed -i d /etc/datapathd/datapathd.toml
+echo 'xenstore.startTimeout = "1m"' > /etc/datapathd/datapathd.toml
 systemctl start datapathd
 show ActiveState StatusText
 grep CapEff "/proc/$(show MainPID)/status"
