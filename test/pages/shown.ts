@@ -4,7 +4,7 @@
 const VARIABLE: readonly RegExp[] = [
   // Times, and durations.
   /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/,
-  /\d+(?:\.\d+)? (?:ms|s|min|h|days?|MiB|KiB)\b/,
+  /(?:\d+ (?:d|h|min) )?\d+(?:\.\d+)? (?:ms|s|min|h|d|days?|MiB|KiB)\b/,
   // Versions of Node and of the daemon.
   /\bv?\d+\.\d+\.\d+\b/,
   // Uuids, and numbers of messages, which begin at the time of the start.
