@@ -224,7 +224,11 @@ test('one page more than there may be is told so, and may come when another has 
 
 test('a reader that stands still holds up no message, and is told what it has lost', async (t) => {
   const daemon = await startDaemonProcess(t, {
-    flags: ['--storage.enabled=false', '--admin.interval=1ms', '--admin.maxUnsentBytes=16KiB'],
+    flags: [
+      ...['--storage.enabled=false', '--admin.interval=1ms', '--admin.maxUnsentBytes=16KiB'],
+      // However long all is under way, it is not closed for being slow.
+      '--admin.slowReaderTimeout=1h',
+    ],
   });
   const follower = await connectHttp(t, daemon.switchSocket);
   const stream = await readStream(follower);
