@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fails, readJson, SR, VOLUME } from '../helpers/plugins.ts';
+import { fails, readJson, SR, VOLUME, writeProgram } from '../helpers/plugins.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { ctl, endOf, startCtl } from './helpers.ts';
 import { DISK, SCHEME, startAnswering, startWithSkeletons, structsOf } from './storage-helpers.ts';
@@ -33,10 +33,7 @@ test('plugin list and plugin show tell what the daemon has found and uses', asyn
 
 test('plugin list tells why a plugin is refused, and that the one from before is kept', async (t) => {
   const { daemon, run, json, root } = await startWithSkeletons(t);
-  const query = join(root, 'datapath/raw+file/main.sh');
-  writeFileSync(`${query}.new`, '#!/bin/sh\necho no >&2\nexit 3\n');
-  chmodSync(`${query}.new`, 0o755);
-  writeFileSync(query, readFileSync(`${query}.new`));
+  writeProgram(join(root, 'datapath/raw+file/main.sh'), '#!/bin/sh\necho no >&2\nexit 3\n');
   chmodSync(join(root, 'volume', VOLUME), 0o777);
   const refused = (name: string) =>
     daemon.logged(({ msg }) => msg.startsWith(`the plugin ${name} is refused`));
