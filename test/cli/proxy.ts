@@ -16,6 +16,8 @@ export interface Proxy {
   readonly strange: () => number;
   /** Closes all connections. */
   cut(): void;
+  /** Keeps back the next piece from the switch that matches; settles when it has come, with what lets it go. */
+  hold(pattern: RegExp): Promise<() => void>;
 }
 
 /** Stands between clients and a switch, until the test ends. */
@@ -23,6 +25,16 @@ export async function startProxy(t: TestContext, target: string, manner: Manner)
   const path = join(tempDirectory(t), 'proxy');
   const sockets = new Set<Socket>();
   let strange = 0;
+  let holding: { readonly pattern: RegExp; readonly came: (letGo: () => void) => void } | undefined;
+  const toClient = (client: Socket, piece: Buffer): void => {
+    const send = (): void => void client.write(piece);
+    if (holding?.pattern.test(piece.toString('latin1')) === true) {
+      holding.came(send);
+      holding = undefined;
+    } else {
+      send();
+    }
+  };
   const cut = (): void => {
     for (const socket of sockets) socket.destroy();
     sockets.clear();
@@ -32,7 +44,7 @@ export async function startProxy(t: TestContext, target: string, manner: Manner)
     client.on('error', () => {});
     client.once('data', (first: Buffer) => {
       if (manner === 'passes' || /^[A-Z]+ /.test(first.toString('latin1'))) {
-        sockets.add(passOn(client, first, target));
+        sockets.add(passOn(client, first, target, toClient));
         return;
       }
       if (manner !== 'ignores' && !first.includes('\n')) return;
@@ -46,15 +58,30 @@ export async function startProxy(t: TestContext, target: string, manner: Manner)
     server.close();
     cut();
   });
-  return { path, strange: () => strange, cut };
+  return {
+    path,
+    strange: () => strange,
+    cut,
+    hold: (pattern) => {
+      const { promise, resolve: came } = Promise.withResolvers<() => void>();
+      holding = { pattern, came };
+      return promise;
+    },
+  };
 }
 
-function passOn(client: Socket, first: Buffer, target: string): Socket {
+function passOn(
+  client: Socket,
+  first: Buffer,
+  target: string,
+  toClient: (client: Socket, piece: Buffer) => void,
+): Socket {
   const upstream = connect(target);
   upstream.on('error', () => {});
   upstream.on('close', () => client.destroy());
   client.on('close', () => upstream.destroy());
   upstream.write(first);
-  client.pipe(upstream).pipe(client);
+  client.pipe(upstream);
+  upstream.on('data', (piece: Buffer) => toClient(client, piece));
   return upstream;
 }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fails, readJson, SR, VOLUME, writeProgram } from '../helpers/plugins.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { ctl, endOf, startCtl } from './helpers.ts';
+import { startProxy } from './proxy.ts';
 import { DISK, SCHEME, startAnswering, startWithSkeletons, structsOf } from './storage-helpers.ts';
 
 test('plugin list and plugin show tell what the daemon has found and uses', async (t) => {
@@ -152,6 +153,19 @@ test('plugin record ends at Ctrl-C with what it has', async (t) => {
     lost: 0,
   });
   assert.equal(await endOf(recording.child), 0);
+});
+
+test('plugin record keeps a call that ended before Ctrl-C, though the daemon was asked before it', async (t) => {
+  const { daemon, run } = await startAnswering(t, () => undefined);
+  const { path, hold } = await startProxy(t, daemon.switchSocket, 'passes');
+  const file = join(tempDirectory(t), 'calls.jsonl');
+  const recording = startCtl(t, ['plugin', 'record', VOLUME, file, '--path', path]);
+  await recording.complaint();
+  const letGo = await hold(/calls/);
+  assert.equal((await run('plugin', 'call', VOLUME, 'SR.ls', 'sr=handle')).status, 0);
+  recording.child.kill('SIGINT');
+  letGo();
+  assert.equal(await recording.line(), `1 call kept in ${file}`);
 });
 
 test('what can not be called is said in one line', async (t) => {

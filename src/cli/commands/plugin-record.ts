@@ -59,6 +59,8 @@ export const pluginRecordCommand = defineCommand({
       let kept = 0;
       let after = 0;
       while (kept < count) {
+        // Asked before the end, the daemon may not have told of a call that ended before it.
+        const isLast = stop.signal.aborted;
         const recorded = await ask(after);
         for (const call of recorded.calls.slice(0, count - kept)) {
           keep(keptCall(call));
@@ -66,7 +68,7 @@ export const pluginRecordCommand = defineCommand({
         }
         after = recorded.calls.at(-1)?.number ?? after;
         lost = recorded.lost;
-        if (stop.signal.aborted || kept >= count) break;
+        if (isLast || kept >= count) break;
         await pause(INTERVAL_MS, undefined, { signal: stop.signal }).catch(() => {});
       }
       if (lost > 0) context.tell(`${plural(lost, 'call')} are missing: there were too many at a time`);
