@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connectToSwitch, type Reply, type SwitchConnection } from './connection.ts';
 import { Failure } from './exit.ts';
 import { findSwitch } from './find-switch.ts';
-import { connectPush, type Line, refused } from './line.ts';
+import { connectEither, type HttpLine, type Line, refused } from './line.ts';
 
 /** What the options were given as that every command has. */
 export interface CommonOptions {
@@ -49,11 +49,12 @@ export function createContext(options: CommonOptions): Context {
     verbose: options.verbose,
     path,
     connect,
-    connectLine: async (token, http) => {
-      const client = http ? undefined : await connectPush({ path: path(), debug }, token);
-      return client === undefined
-        ? { protocol: 'http', connection: await connect(token) }
-        : { protocol: 'messagepack', client };
+    connectLine: (token, http) => {
+      const overHttp = async (): Promise<HttpLine> => ({
+        protocol: 'http',
+        connection: await connect(token),
+      });
+      return http ? overHttp() : connectEither({ path: path(), debug }, token, overHttp);
     },
     print,
     printJson: (value) => print(`${JSON.stringify(value)}\n`),

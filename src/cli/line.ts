@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { connectSwitchClient, SwitchLost, type SwitchPushClient, SwitchRefused } from '../switch/client.ts';
 import {
   type ConnectionOptions,
@@ -13,9 +14,12 @@ import { harmless } from './text.ts';
  * A line to a switch, in the protocol that it speaks: ours speaks MessagePack, in which it gives messages by itself, and
  * HTTP; xapi's speaks HTTP alone.
  */
-export type Line =
-  | { readonly protocol: 'http'; readonly connection: SwitchConnection }
-  | { readonly protocol: 'messagepack'; readonly client: SwitchPushClient };
+export type Line = HttpLine | { readonly protocol: 'messagepack'; readonly client: SwitchPushClient };
+
+export interface HttpLine {
+  readonly protocol: 'http';
+  readonly connection: SwitchConnection;
+}
 
 /**
  * Payloads above this go over HTTP. There the switch is told of their length first, so that it can refuse what is too
@@ -23,31 +27,44 @@ export type Line =
  */
 export const LARGEST_PUSHED_BYTES = 32 * 1024;
 
-/** Who speaks HTTP alone refuses the login at once; for one that does not, this is how long it may take: ms. */
+/** Who speaks HTTP alone refuses the login at once; who has not answered after this is asked over HTTP as well: ms. */
 const LOGIN_PATIENCE_MS = 1000;
 
 /** What a switch has taken is given, whatever it allows: bytes. */
 const LARGEST_MESSAGE_BYTES = 2 ** 30;
 
-/** Connects and logs in; `undefined` when that can't be: then HTTP does it, or tells why not. */
-export async function connectPush(
+/**
+ * Connects and logs in over MessagePack, or else as `overHttp` does, which tells why not. A switch that is silent may be
+ * busy or speak HTTP alone: it is asked in both, and what it answers first is spoken.
+ */
+export async function connectEither(
   { path, debug }: ConnectionOptions,
   token: string,
-): Promise<SwitchPushClient | undefined> {
+  overHttp: () => Promise<HttpLine>,
+): Promise<Line> {
   const connected = await connectSwitchClient({ path, maxMessageBytes: LARGEST_MESSAGE_BYTES }).catch(
     () => undefined,
   );
-  if (connected === undefined) return undefined;
+  if (connected === undefined) return overHttp();
   const client = watch(connected, debug);
-  const timer = setTimeout(() => client.close(NO_ANSWER), LOGIN_PATIENCE_MS);
+  const pushed = client.login(token).then(
+    (): Line => ({ protocol: 'messagepack', client }),
+    () => undefined,
+  );
+  const waited = new AbortController();
+  const patience = pause(LOGIN_PATIENCE_MS, undefined, { signal: waited.signal }).catch(() => {});
+  const early = await Promise.race([pushed, patience]);
+  waited.abort();
+  if (early !== undefined) return early;
+  const asked = overHttp();
   try {
-    await client.login(token);
-    return client;
-  } catch {
+    const line = await Promise.race([asked, pushed.then((late) => late ?? asked)]);
+    if (line.protocol === 'http') client.close();
+    else asked.then(({ connection }) => connection.close()).catch(() => {});
+    return line;
+  } catch (error) {
     client.close();
-    return undefined;
-  } finally {
-    clearTimeout(timer);
+    throw error;
   }
 }
 

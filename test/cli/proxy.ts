@@ -6,9 +6,10 @@ import { tempDirectory } from '../helpers/temp.ts';
 
 /**
  * What becomes of a connection that does not begin with an HTTP request: it is passed on; refused, or closed without a
- * word, at the end of its first line; or nothing happens for ever.
+ * word, at the end of its first line; or nothing happens for ever. Who dawdles answers the first connection when there is a
+ * second one, and that and all others later.
  */
-export type Manner = 'passes' | 'refuses' | 'closes' | 'ignores';
+export type Manner = 'passes' | 'refuses' | 'closes' | 'ignores' | 'dawdles';
 
 export interface Proxy {
   readonly path: string;
@@ -26,7 +27,10 @@ export async function startProxy(t: TestContext, target: string, manner: Manner)
   const sockets = new Set<Socket>();
   let strange = 0;
   let holding: { readonly pattern: RegExp; readonly came: (letGo: () => void) => void } | undefined;
+  let connections = 0;
+  const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const toClient = (client: Socket, piece: Buffer): void => {
+    answered.resolve();
     const send = (): void => void client.write(piece);
     if (holding?.pattern.test(piece.toString('latin1')) === true) {
       holding.came(send);
@@ -42,7 +46,15 @@ export async function startProxy(t: TestContext, target: string, manner: Manner)
   const server = createServer((client) => {
     sockets.add(client);
     client.on('error', () => {});
-    client.once('data', (first: Buffer) => {
+    const number = connections++;
+    client.once('data', async (first: Buffer) => {
+      if (manner === 'dawdles') {
+        client.pause();
+        if (number > 0) asked.resolve();
+        await (number > 0 ? answered : asked).promise;
+        sockets.add(passOn(client, first, target, toClient));
+        return;
+      }
       if (manner === 'passes' || /^[A-Z]+ /.test(first.toString('latin1'))) {
         sockets.add(passOn(client, first, target, toClient));
         return;
