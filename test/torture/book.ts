@@ -20,6 +20,7 @@ export class Book {
   /** What stood under an id, whenever it was seen. */
   readonly #payloads = new Map<string, string>();
   #refused = 0;
+  readonly #firstRefusal = Promise.withResolvers<void>();
   readonly #acksAreKept: boolean;
   readonly faults: string[] = [];
 
@@ -35,6 +36,7 @@ export class Book {
   refused(payload: string): void {
     this.#unknown.delete(payload);
     this.#refused += 1;
+    this.#firstRefusal.resolve();
   }
 
   ackTried(seen: Seen): void {
@@ -67,6 +69,11 @@ export class Book {
 
   get refusals(): number {
     return this.#refused;
+  }
+
+  /** Settles when a send was refused. */
+  get firstRefusal(): Promise<void> {
+    return this.#firstRefusal.promise;
   }
 
   /** Compares with all that the switch holds when nobody does anything. */

@@ -28,6 +28,7 @@ test('the same when files may only be so large, as on a full disk: what is refus
   const { faults, refusals } = await torture({
     rounds: ROUNDS_IN_NEED,
     acksAreKept: false,
+    untilRefused: true,
     seed,
     start: () =>
       startDaemonProcess(t, {

@@ -29,6 +29,8 @@ export interface TortureOptions {
   readonly say: (text: string) => void;
   /** Whether every ack that was answered must be kept: see `Book`. */
   readonly acksAreKept: boolean;
+  /** The first round lasts until a send was refused, however long that is. */
+  readonly untilRefused?: boolean;
 }
 
 export interface TortureResult {
@@ -47,6 +49,7 @@ export async function torture({
   start,
   say,
   acksAreKept,
+  untilRefused = false,
 }: TortureOptions): Promise<TortureResult> {
   const random = seeded(seed);
   const book = new Book(acksAreKept);
@@ -67,7 +70,7 @@ export async function torture({
       }),
       receiver(switchSocket, queue, `${queue}-receiver`, random, book),
     ]);
-    await pause(random() * LONGEST_ROUND_MS);
+    await Promise.all([pause(random() * LONGEST_ROUND_MS), untilRefused ? book.firstRefusal : undefined]);
     await kill(daemon);
     for (const each of workers) each.stop();
     await Promise.all(workers.map(({ ended }) => ended));
