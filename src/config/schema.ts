@@ -146,7 +146,7 @@ export const SCHEMA = {
     settleTimeout: {
       doc: 'How long a call waits at most until a change that xenstore has told of is read, so that it is in the answer.',
       format: 'duration',
-      default: '100ms',
+      default: '1s',
       least: 0,
     },
     requestTimeout: {

@@ -226,7 +226,7 @@ test('the defaults are those of a host', () => {
   assert.equal(xenstore.mode, 'auto');
   assert.equal(xenstore.srPath, 'xapi/storage/sr');
   assert.equal(xenstore.startTimeout, 3000);
-  assert.equal(xenstore.settleTimeout, 100);
+  assert.equal(xenstore.settleTimeout, 1000);
   assert.deepEqual(xenstore.driverDomains, []);
   assert.equal(log.format, 'auto');
 });
