@@ -12,13 +12,19 @@ process.once('exit', () => {
 /** A folder that is there until the test ends. Its path is short, as a Unix socket's has to be. */
 export function tempDirectory(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'dp-'));
-  t.after(() => {
-    try {
-      rmSync(path, { recursive: true, force: true });
-    } catch {
-      // What the test started is ended after this. A file that it made meanwhile goes when all of it has ended.
-      left.add(path);
-    }
-  });
+  t.after(() => remove(path));
   return path;
+}
+
+/**
+ * Removes a folder of a test that has ended. Its processes are ended behind this, as they were started later: one may
+ * write there just now, and what it has made meanwhile goes when all of them are gone.
+ */
+export function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error;
+    left.add(path);
+  }
 }

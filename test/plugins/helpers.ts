@@ -1,11 +1,11 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { writeJson } from '../../src/wire/json.ts';
 import { isStruct, type Struct, type Value } from '../../src/wire/value.ts';
 import { PYTHON, readJson } from '../helpers/plugins.ts';
 import { runProgram } from '../helpers/programs.ts';
-import { tempDirectory } from '../helpers/temp.ts';
+import { remove, tempDirectory } from '../helpers/temp.ts';
 
 /** The plugins that come with the daemon. */
 export const SHIPPED = join(import.meta.dirname, '../../src/plugins');
@@ -84,7 +84,7 @@ export function openDirectory(t: TestContext): string {
 /** A folder on a file system that takes files of any size. */
 export function inSharedMemory(t: TestContext): string {
   const path = mkdtempSync('/dev/shm/dp-');
-  t.after(() => rmSync(path, { recursive: true, force: true }));
+  t.after(() => remove(path));
   return path;
 }
 
