@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const FIRST_LOOK_MS = 2;
 const LONGEST_PAUSE_MS = 100;
+/** What KILL ends is gone by then, on a host that has others to serve as well. */
+const KILLED_MS = 10_000;
 
 /**
  * Ends a group: TERM, and to what is left of it after `grace` ms, KILL. Settles when nothing of it runs any more, and
@@ -14,9 +16,9 @@ export async function endGroup(leader: number, grace: number, lingers: () => voi
   signalGroup(leader, 'SIGTERM');
   if (await goneWithin(leader, grace)) return;
   signalGroup(leader, 'SIGKILL');
-  if (await goneWithin(leader, grace)) return;
+  if (await goneWithin(leader, KILLED_MS)) return;
   lingers();
-  while (!(await goneWithin(leader, grace))) signalGroup(leader, 'SIGKILL');
+  while (!(await goneWithin(leader, KILLED_MS))) signalGroup(leader, 'SIGKILL');
 }
 
 /** Whether there was anybody to get it. */
