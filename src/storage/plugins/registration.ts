@@ -15,7 +15,10 @@ export interface Registered {
 
 export type Verdict =
   | { readonly type: 'good'; readonly registered: Registered }
-  | { readonly type: 'refused'; readonly reason: string };
+  /** `cause`: the reason without what differs from one time to the next. */
+  | { readonly type: 'refused'; readonly reason: string; readonly cause: string };
+
+const refused = (reason: string, cause = reason): Verdict => ({ type: 'refused', reason, cause });
 
 const QUERY = 'Plugin.Query';
 /** A plugin that lists it has a program that serves many calls. */
@@ -25,7 +28,7 @@ const WORKER_FEATURE = 'PERSISTENT_WORKER';
 export async function queryPlugin(candidate: Candidate, host: Host): Promise<Verdict> {
   const { kind, name, read } = candidate;
   const file = read.methods.get(QUERY.toLowerCase());
-  if (file === undefined) return { type: 'refused', reason: `there is no ${QUERY}` };
+  if (file === undefined) return refused(`there is no ${QUERY}`);
   const outcome = await runMethod(
     { ...candidate, workers: undefined },
     file,
@@ -35,13 +38,14 @@ export async function queryPlugin(candidate: Candidate, host: Host): Promise<Ver
   );
   if (outcome.type === 'failed') {
     const [last = ''] = outcome.stderr.trimEnd().split('\n').slice(-1);
-    return { type: 'refused', reason: last === '' ? outcome.reason : `${outcome.reason} (${last})` };
+    const reason = last === '' ? outcome.reason : `${outcome.reason} (${last})`;
+    return refused(reason, [outcome.status, outcome.stdout, last].join('\n'));
   }
   if (outcome.type === 'error') {
-    return { type: 'refused', reason: `${name} ${QUERY}: ${[outcome.code, ...outcome.params].join(' ')}` };
+    return refused(`${name} ${QUERY}: ${[outcome.code, ...outcome.params].join(' ')}`);
   }
   const answer = readQuery(outcome.value);
-  if (answer.type === 'refused') return answer;
+  if (answer.type === 'refused') return refused(answer.reason);
 
   const { query } = answer;
   const wantsWorkers = query.features.includes(WORKER_FEATURE);

@@ -22,6 +22,15 @@ export interface RegistryOptions extends Omit<HostOptions, 'owner'> {
   readonly began?: Host['began'];
 }
 
+interface Refused {
+  readonly reason: string;
+  /** Is the same as long as nothing else is wrong. */
+  readonly cause: string;
+  readonly fingerprint: string;
+  /** Whether it is asked again though nothing in its directory has changed. */
+  readonly retry: boolean;
+}
+
 interface Entry {
   readonly kind: PluginKind;
   readonly name: string;
@@ -29,7 +38,7 @@ interface Entry {
   /** The fingerprint that the last look saw; `undefined`: no directory. */
   seen: string | undefined;
   registered: Registered | undefined;
-  refused: { readonly reason: string; readonly fingerprint: string; readonly retry: boolean } | undefined;
+  refused: Refused | undefined;
   querying: Promise<void> | undefined;
 }
 
@@ -202,7 +211,7 @@ export class Registry {
   /** What somebody else can write is not executed, whatever worked before: it would be executed from the same files. */
   #distrusted(entry: Entry, { read: { fingerprint } }: Candidate, reason: string): void {
     this.#unregister(entry, reason);
-    this.#refuse(entry, { reason, fingerprint, retry: false });
+    this.#refuse(entry, { reason, cause: reason, fingerprint, retry: false });
   }
 
   #decide(entry: Entry, candidate: Candidate, retry: boolean): void {
@@ -212,7 +221,7 @@ export class Registry {
     } else if (entry.querying !== undefined) {
       // It is looked at again when the query is over.
     } else if (fault !== undefined) {
-      this.#refuse(entry, { reason: fault, fingerprint, retry: false });
+      this.#refuse(entry, { reason: fault, cause: fault, fingerprint, retry: false });
     } else if (entry.refused?.fingerprint !== fingerprint || (entry.refused.retry && retry)) {
       entry.querying = this.#query(entry, candidate).finally(() => {
         entry.querying = undefined;
@@ -230,7 +239,8 @@ export class Registry {
       // What has answered is not what is there: what is there is asked when it has settled.
       this.#lookSoon();
     } else if (verdict.type === 'refused') {
-      this.#refuse(entry, { reason: verdict.reason, fingerprint, retry: true });
+      const { reason, cause } = verdict;
+      this.#refuse(entry, { reason, cause, fingerprint, retry: true });
     } else {
       this.#register(entry, verdict.registered);
     }
@@ -250,9 +260,9 @@ export class Registry {
     this.#tell({ type: before === undefined ? 'registered' : 'replaced', plugin });
   }
 
-  #refuse(entry: Entry, refused: NonNullable<Entry['refused']>): void {
+  #refuse(entry: Entry, refused: Refused): void {
     const { kind, name, registered } = entry;
-    const same = entry.refused?.reason === refused.reason;
+    const same = entry.refused?.cause === refused.cause;
     entry.refused = refused;
     if (same) return;
     const kept = registered === undefined ? '' : '; the one before stays in use';

@@ -6,12 +6,14 @@ import type { Registry } from '../../../src/storage/plugins/registry.ts';
 import { VOLUME, writeProgram } from '../../helpers/plugins.ts';
 import {
   call,
+  HOUR,
   nextChange,
   onePlugin,
   preparePlugins,
   printing,
   QUERY,
   registered,
+  SETTINGS,
   shell,
   untilThere,
 } from './helpers.ts';
@@ -58,13 +60,15 @@ const BAD_QUERIES = [
 
 for (const { what, text, reason } of BAD_QUERIES) {
   test(`a plugin whose Plugin.Query ${what} is refused, the one that worked stays, and it comes back when mended`, async (t) => {
-    const { registry, directory, plugins } = await onePlugin(
-      t,
-      { 'SR.ls': printing(1) },
-      { queryTimeout: 1000 },
-    );
+    const plugins = preparePlugins(t);
+    const directory = plugins.write(`volume/${VOLUME}`, { 'SR.ls': printing(1) });
+    const settings = { ...SETTINGS, root: plugins.root };
+    const registry = plugins.start({}, { settings });
+    await registry.ready;
     const plugin = registered(registry);
     const refused = nextChange(registry, 'refused');
+    // Those that answer have the time that they need.
+    if (what === 'hangs') settings.queryTimeout = 1000;
     writeProgram(join(directory, 'Plugin.Query'), text);
     const came = await refused;
     assert.match(came.type === 'refused' ? came.reason : '', reason);
@@ -77,6 +81,7 @@ for (const { what, text, reason } of BAD_QUERIES) {
       ),
     );
     const replaced = nextChange(registry, 'replaced');
+    settings.queryTimeout = HOUR;
     writeProgram(join(directory, 'Plugin.Query'), printing({ ...QUERY, version: '2' }));
     await replaced;
     assert.deepEqual([registered(registry).query.version, refusedOf(registry)], ['2', undefined]);
@@ -102,14 +107,17 @@ test('the versions of the interface that are known are taken', async (t) => {
 
 test('a plugin that is refused at the start shows why, and is asked again at every look, as the fault may be elsewhere', async (t) => {
   const plugins = preparePlugins(t);
-  const elsewhere = join(plugins.root, '..', 'needed');
+  const place = (name: string): string => join(plugins.root, '..', name);
+  const [elsewhere, asked, again] = [place('needed'), place('asked'), place('again')];
+  const refuses = `[ ! -e ${asked} ] || : > ${again}; : > ${asked}; exit 9`;
   plugins.write(`volume/${VOLUME}`, {
-    'Plugin.Query': `${shell(`[ -e ${elsewhere} ] || exit 9`)}${printing(QUERY)}`,
+    'Plugin.Query': `${shell(`[ -e ${elsewhere} ] || { ${refuses}; }`)}${printing(QUERY)}`,
   });
   const registry = plugins.start({ rescanInterval: 20 });
   await registry.ready;
   assert.equal(registry.get('volume', VOLUME), undefined);
   assert.match(refusedOf(registry) ?? '', /exit 9/);
+  await untilThere(again);
   const came = nextChange(registry, 'registered');
   writeProgram(elsewhere, '');
   await came;
