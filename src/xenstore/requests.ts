@@ -52,6 +52,8 @@ export class Requests {
   #nextId = 1;
   #end: { readonly reason: Error | undefined } | undefined;
   #deadline: NodeJS.Timeout | undefined;
+  /** The deadline is over, and what lies in the socket is still to be read. */
+  #isLate = false;
   #setClosed: (reason: Error | undefined) => void = () => {};
 
   constructor(socket: Socket, options: RequestOptions) {
@@ -142,6 +144,7 @@ export class Requests {
       return;
     }
     this.#inFlight.delete(requestId);
+    this.#isLate = false;
     this.#sendWaiting();
     if (this.#inFlight.size > 0) this.#deadline?.refresh();
     else this.#stopDeadline();
@@ -169,7 +172,15 @@ export class Requests {
     this.#deadline = undefined;
   }
 
+  /** Where this process was held up itself, the answer may have come: the next turn of the event loop reads it. */
   #timedOut(): void {
+    this.#isLate = true;
+    setImmediate(() => {
+      if (this.#isLate) this.#giveUp();
+    });
+  }
+
+  #giveUp(): void {
     const { requestTimeout } = this.#options;
     this.#finish(
       new XenstoreError(

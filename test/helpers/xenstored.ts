@@ -86,7 +86,8 @@ export async function startXenstored(
   };
 }
 
-export const CLIENT_OPTIONS = { requestTimeout: 20_000, maxPayloadBytes: 16 * 1024 * 1024 };
+/** Waits as long as the test may. */
+export const CLIENT_OPTIONS = { requestTimeout: 600_000, maxPayloadBytes: 16 * 1024 * 1024 };
 
 /** Connects our own client to a store; it is closed when the test ends. */
 export const clientsOf =

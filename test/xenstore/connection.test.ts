@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { connect } from '../../src/xenstore/connection.ts';
 import { XenstoreError } from '../../src/xenstore/errors.ts';
 import { logEvents } from '../helpers/events.ts';
 import { tempDirectory } from '../helpers/temp.ts';
-import { CLIENT_OPTIONS, KINDS, startXenstored } from '../helpers/xenstored.ts';
+import { CLIENT_OPTIONS, KINDS, RUN_XENSTORED, startXenstored } from '../helpers/xenstored.ts';
 
 /** What our client must put up with, one by one, against the daemon that has it. */
 
@@ -37,8 +38,8 @@ async function fakeStore(t: TestContext, serve: (socket: Socket) => void): Promi
   return path;
 }
 
-const connectTo = async (t: TestContext, path: string, requestTimeout = 20_000) => {
-  const connection = await connect({ ...CLIENT_OPTIONS, requestTimeout, path, onEvent: () => {} });
+const connectTo = async (t: TestContext, path: string, options: Partial<typeof CLIENT_OPTIONS> = {}) => {
+  const connection = await connect({ ...CLIENT_OPTIONS, ...options, path, onEvent: () => {} });
   t.after(() => connection.close());
   return connection;
 };
@@ -170,12 +171,22 @@ for (const kind of KINDS) {
 
   test(`${kind} - a store that hangs is given up after the deadline`, async (t) => {
     const store = await startXenstored(t, kind);
-    const client = await connectTo(t, store.socket, 200);
-    await client.write('/a', '1');
+    const client = await connectTo(t, store.socket, { requestTimeout: 200 });
     await store.kill('SIGSTOP');
     await rejects(client.read('/a'), 'ETIMEDOUT');
     await rejects(client.read('/a'), 'ETIMEDOUT');
     await store.kill('SIGCONT');
+  });
+
+  test(`${kind} - a store that has answered is not given up by a client that was held up itself`, async (t) => {
+    const store = await startXenstored(t, kind);
+    await (await store.connect()).write('/a', '1');
+    const client = await connectTo(t, store.socket, { requestTimeout: 1 });
+    const read = client.readText('/a');
+    // It is sent behind this turn. Another client that has its answers holds up this process meanwhile.
+    await null;
+    execFileSync(RUN_XENSTORED, ['--client', store.directory, 'xenstore-read', '/a']);
+    assert.equal(await read, '1');
   });
 }
 
@@ -197,7 +208,7 @@ test('a payload larger than the setting ends the connection, with the setting in
   const path = await fakeStore(t, (socket) =>
     answering(socket, ({ type, requestId }) => writePacket(type, requestId, 0, Buffer.alloc(2000))),
   );
-  const client = await connect({ requestTimeout: 5000, maxPayloadBytes: 1000, path, onEvent: () => {} });
+  const client = await connectTo(t, path, { maxPayloadBytes: 1000 });
   await assert.rejects(
     client.read('/a'),
     /a payload of 2000 bytes is over xenstore.maxPayloadBytes \(1000\): EPROTO/,
