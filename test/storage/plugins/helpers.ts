@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import type { ScriptOutcome } from '../../../src/storage/plugins/outcome.ts';
 import type { Plugin } from '../../../src/storage/plugins/plugin.ts';
@@ -137,7 +138,7 @@ export const call = async (registry: Registry, method: string): Promise<OutcomeO
 
 /** Settles when a script has made the file. */
 export async function untilThere(path: string): Promise<void> {
-  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!existsSync(path)) await pause(5);
 }
 
 /** Settles with the next change that is wanted. */
