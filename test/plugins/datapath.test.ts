@@ -128,7 +128,7 @@ test('a server that has died is started again at the same place', async (t) => {
   const prepared = prepare(t);
   const { run, uri, directory } = prepared;
   const nbd = await attach(prepared);
-  stopServers(directory);
+  await stopServers(directory);
   await good(run('Datapath.activate', { uri, domain: '1' }));
   assert.equal((await io(t, nbd, 'read 0 512')).status, 0);
 });
