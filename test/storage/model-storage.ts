@@ -56,9 +56,21 @@ interface OpenOptions {
 
 /** What kill -9 would leave now. */
 export function killed(t: TestContext, directory: string): string {
-  const copy = tempDirectory(t);
-  cpSync(directory, copy, { recursive: true });
-  return copy;
+  for (;;) {
+    const copy = tempDirectory(t);
+    if (isCopied(directory, copy)) return copy;
+  }
+}
+
+/** Whether all could be copied: a snapshot that is being written gets another name in the background. */
+function isCopied(directory: string, copy: string): boolean {
+  try {
+    cpSync(directory, copy, { recursive: true });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** What the daemon that is started again finds after kill -9. */
