@@ -32,6 +32,7 @@ export function setBounds(process: PluginProcess, { limits, log, fields, stoppin
   const { timeout, slowAfter, killGrace } = limits;
   const broken = Promise.withResolvers<Status>();
   let breaking = false;
+  let lifted = false;
 
   const breakWith = (status: Status): void => {
     if (breaking) return;
@@ -41,7 +42,13 @@ export function setBounds(process: PluginProcess, { limits, log, fields, stoppin
     process.end(killGrace, lingers).then(() => broken.resolve(status), broken.reject);
   };
 
-  const late = setTimeout(() => breakWith({ type: 'timed-out', after: timeout }), Math.max(timeout, 1));
+  // Where the daemon was held up itself, the answer may be there: the next turn of the event loop reads it.
+  const tooLate = (): void => {
+    setImmediate(() => {
+      if (!lifted && !process.isOver()) breakWith({ type: 'timed-out', after: timeout });
+    });
+  };
+  const late = setTimeout(tooLate, Math.max(timeout, 1));
   const slow = setTimeout(
     () => log.warn({ ...fields, after: slowAfter }, `a script takes more than ${seconds(slowAfter)}`),
     slowAfter,
@@ -55,6 +62,7 @@ export function setBounds(process: PluginProcess, { limits, log, fields, stoppin
       Promise.race([broken.promise, ended.then(async (status) => (breaking ? broken.promise : status))]),
     break: breakWith,
     lift: () => {
+      lifted = true;
       clearTimeout(late);
       clearTimeout(slow);
       stopping.removeEventListener('abort', stop);

@@ -25,6 +25,8 @@ export interface PluginProcess {
   readonly stderr: Socket;
   /** Settles when the process itself has ended and what it wrote is read, be others left that have its files or not. */
   readonly ended: Promise<ExitStatus>;
+  /** Whether the process itself has ended: then all that it wrote is about to be read. */
+  readonly isOver: () => boolean;
   /** Ends the whole group; settles when nothing of it runs. `grace`: ms from TERM to KILL. */
   end(grace: number, lingers: () => void): Promise<void>;
 }
@@ -57,6 +59,7 @@ export async function startProcess(program: Program): Promise<PluginProcess | No
     stdout,
     stderr,
     ended: ended.promise,
+    isOver: () => process.exitCode !== null || process.signalCode !== null,
     end: async (grace, lingers) => {
       await Promise.all([endGroup(pid, grace, lingers), ended.promise]);
     },

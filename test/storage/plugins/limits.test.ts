@@ -86,6 +86,26 @@ test('a child that stays when its parent has ended at TERM is killed, too', asyn
   assert.equal(runs(pidIn(join(directory, 'child'))), false);
 });
 
+/** Whether a process is dead, and not yet waited for. */
+function isDead(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
+}
+
+test('a script that has ended is not too late when its daemon was held up itself', async (t) => {
+  const { plugin, directory } = await onePlugin(
+    t,
+    { 'SR.attach': shell('echo $$ > pid.new; mv pid.new pid; echo 1') },
+    { timeout: 1 },
+  );
+  const outcome = plugin.call('SR.attach', {});
+  // Behind all that needs no answer of the system: the script runs.
+  await new Promise((resolve) => process.nextTick(resolve));
+  const pid = join(directory, 'pid');
+  while (!existsSync(pid) || !isDead(pidIn(pid)));
+  assert.equal(asResult(await outcome), 1);
+});
+
 test('a script that takes long is warned of and goes on', async (t) => {
   const { plugin, plugins, directory } = await onePlugin(
     t,
