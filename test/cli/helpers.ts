@@ -43,8 +43,8 @@ export async function ctlPressing(
   t.after(() => child.kill('SIGKILL'));
   let stdout = '';
   let pressed = false;
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
     if (pressed || !stdout.includes(question)) return;
     pressed = true;
     child.stdin.write(key);

@@ -77,8 +77,8 @@ export function spawnDaemon(t: TestContext, options: DaemonOptions = {}): Daemon
     news.emit('news');
   });
   let stdout = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
     news.emit('news');
   });
   let over = false;

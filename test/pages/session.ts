@@ -103,17 +103,17 @@ function begin(text: string, { cwd, env, memory }: Terminal) {
     if (!over && child.pid !== undefined) process.kill(-child.pid, name);
   };
   const hung = setTimeout(() => signal('SIGKILL'), LONGEST_MS);
-  const keep = (put: (chunk: string) => void) => (chunk: Buffer) => {
-    put(chunk.toString());
+  const keep = (put: (chunk: string) => void) => (chunk: string) => {
+    put(chunk);
     child.emit('news');
   };
-  child.stdout.on(
+  child.stdout.setEncoding('utf8').on(
     'data',
     keep((chunk) => {
       stdout += chunk;
     }),
   );
-  child.stderr.on(
+  child.stderr.setEncoding('utf8').on(
     'data',
     keep((chunk) => {
       stderr += chunk;

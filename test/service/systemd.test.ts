@@ -126,7 +126,7 @@ wc -l < /run/kept
     const lines = await underSystemd(
       t,
       `mkdir /run/systemd/system/datapathd.service.d
-printf '[Service]\\nWatchdogSec=1\\nLimitCORE=0\\n' > /run/systemd/system/datapathd.service.d/soon.conf
+printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nWatchdogSec=1\\nLimitCORE=0\\n' > /run/systemd/system/datapathd.service.d/soon.conf
 systemctl daemon-reload
 systemctl start datapathd
 pid=$(show MainPID)
