@@ -10,6 +10,7 @@ import { CONFIGURATION, DOCUMENTS, LIBRARY, SHARE, settle, write } from './tree.
 const SCRIPTS = join(import.meta.dirname, 'scripts');
 const RELEASE = 1;
 
+const LICENCES = '/usr/share/licenses/datapathd';
 export const ZSH_COMPLETIONS = 'usr/share/zsh/site-functions';
 
 /** Makes the package of a tree; gives its path. */
@@ -77,6 +78,9 @@ The package has the Node that runs it, and needs nothing else.
 
 %install
 cp -a %{tree}/. %{buildroot}/
+# It is there as well where documents are left out, as on hosts with tsflags=nodocs.
+mkdir -p %{buildroot}${LICENCES}
+mv %{buildroot}${DOCUMENTS}/copyright %{buildroot}${LICENCES}/copyright
 
 %post
 ${script('post')}
@@ -94,6 +98,8 @@ ${script('postun')}
 ${LIBRARY}
 ${SHARE}
 %doc ${DOCUMENTS}
+%dir ${LICENCES}
+%license ${LICENCES}/copyright
 /usr/bin/datapathd
 /usr/bin/datapathctl
 /usr/lib/systemd/system/datapathd.service

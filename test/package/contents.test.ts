@@ -137,7 +137,8 @@ if (IS_ROOT) {
       .filter((entry) => !entry.isDirectory())
       .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
       .filter((path) => !/lintian|changelog\.Debian/.test(path))
-      .map((path) => path.replace('vendor-completions', 'site-functions'));
+      .map((path) => path.replace('vendor-completions', 'site-functions'))
+      .map((path) => path.replace('doc/datapathd/copyright', 'licenses/datapathd/copyright'));
     assert.deepEqual(
       own.filter((path) => !listed.includes(path)),
       [],
@@ -192,10 +193,13 @@ if (IS_ROOT) {
     await collector.received(({ name }) => name === 'Plugin.Query');
   });
 
-  test('rpm installs it into an empty root, without its scripts, as it does on a host', async (t) => {
+  test('rpm installs it into an empty root, without its scripts and documents, with its licences', async (t) => {
     const root = join(tempDirectory(t), 'root');
     mkdirSync(root);
-    await output(t, 'rpm', ['-i', '--root', root, '--nodeps', '--noscripts', '--dbpath=/rpmdb', rpm]);
+    const into = ['--root', root, '--dbpath=/rpmdb'];
+    await output(t, 'rpm', ['-i', ...into, '--nodeps', '--noscripts', '--excludedocs', rpm]);
+    assert.equal(existsSync(join(root, 'usr/share/doc/datapathd')), false);
+    assert.match(readFileSync(join(root, 'usr/share/licenses/datapathd/copyright'), 'utf8'), /^Files: /m);
     const node = join(root, 'usr/lib/datapathd/node');
     assert.equal(
       await output(t, node, [join(root, 'usr/lib/datapathd/daemon/main.mjs'), '--version']),
