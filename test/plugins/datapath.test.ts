@@ -145,6 +145,21 @@ test('the server of an attach that was killed before it was kept is found', asyn
   assert.deepEqual(left(directory), []);
 });
 
+test('a server that has ended does not linger though the plugin was held up when it had looked', async (t) => {
+  const script = `
+import signal, subprocess, sys; sys.path.insert(0, ${JSON.stringify(DATAPATH_PLUGIN)}); sys.dont_write_bytecode = True
+import nbd
+server = subprocess.Popen(['sleep', '1000'])
+clock = [0]
+def held_up(*_):
+    nbd.has_files = lambda *_: False
+    clock[0] = 3600
+    return True
+nbd.is_server, nbd.has_files, nbd.time.monotonic = lambda *_: True, held_up, lambda: clock[0]
+print(nbd.end_with(signal.SIGKILL, {server.pid: 0}, None))`;
+  assert.equal((await runProgram(t, PYTHON, ['-c', script])).stdout, 'True\n');
+});
+
 test('a process that has the number of a server that died is left alone', async (t) => {
   const prepared = prepare(t);
   const { run, uri, directory } = prepared;
