@@ -40,6 +40,12 @@ interface Entry {
   done: PromiseWithResolvers<void>;
 }
 
+/** What of it was wanted when it was written. */
+interface Wanted {
+  readonly entry: Entry;
+  readonly plugin: string | undefined;
+}
+
 /** SRs in one transaction: few requests each, and little to write again when another gets in the way. */
 const BATCH = 100;
 
@@ -213,7 +219,7 @@ export class SrPublisher {
       );
     } catch (error) {
       if (!isAnswer(error)) throw error;
-      return this.#refused(connection, entries, error);
+      return this.#refused(connection, wanted, error);
     }
     // What is wanted otherwise by now is dirty still.
     for (const { entry, plugin } of wanted) if (entry.plugin === plugin) this.#finish(entry);
@@ -221,14 +227,18 @@ export class SrPublisher {
   }
 
   /** One SR that the store does not take must not hold up the others. */
-  async #refused(connection: Connection, entries: readonly Entry[], error: XenstoreError): Promise<boolean> {
-    const [entry, ...others] = entries;
+  async #refused(connection: Connection, wanted: readonly Wanted[], error: XenstoreError): Promise<boolean> {
+    const [first, ...others] = wanted;
+    if (first === undefined) return true;
+    const { entry, plugin } = first;
     if (others.length > 0) {
+      const entries = wanted.map((each) => each.entry);
       const half = Math.ceil(entries.length / 2);
-      const first = await this.#write(connection, entries.slice(0, half));
-      return (await this.#write(connection, entries.slice(half))) && first;
+      const written = await this.#write(connection, entries.slice(0, half));
+      return (await this.#write(connection, entries.slice(half))) && written;
     }
-    if (entry === undefined) return true;
+    // What is wanted otherwise by now was not refused: it is written next.
+    if (entry.plugin !== plugin) return true;
     const trouble = `SR ${entry.uuid}: ${error.message}`;
     if (this.#lastTrouble !== trouble) {
       this.#options.logger.warn({ sr: entry.uuid, reason: error.message }, 'xenstore refused an SR');

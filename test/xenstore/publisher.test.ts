@@ -301,6 +301,26 @@ test('what is wanted anew while a transaction is under way is written behind it'
   assert.equal(publisher.report().waiting, 0);
 });
 
+test('what is wanted anew is not refused for what was wanted before', async (t) => {
+  const store = await startEmbedded(t);
+  const client = await store.connect();
+  let again: Promise<void> | undefined;
+  const publisher = publisherOn(t, store.socket, {
+    wrap: (connection) => {
+      const write = connection.write.bind(connection);
+      connection.write = async (path, value, tx) => {
+        if (value !== 'refused') return write(path, value, tx);
+        again = publisher.publish(sr(1, 'last'));
+        throw new XenstoreError('EQUOTA', 'WRITE');
+      };
+      return connection;
+    },
+  });
+  await publisher.publish(sr(1, 'refused'));
+  await again;
+  assert.equal(await pluginOf(client, 1), 'last');
+});
+
 test('what the store has refused is tried again until it takes it, with no call for it', async (t) => {
   const store = await startEmbedded(t);
   const view = startView(t, store.socket);
