@@ -114,15 +114,17 @@ class Telling implements ServiceManager {
 
   #tellStatus(status: string): void {
     if (status === this.#told) return;
-    this.#told = status;
-    this.#tell({ STATUS: status }, 'at-once');
+    // A manager that has no time for it now is told the next time.
+    if (this.#tell({ STATUS: status }, 'at-once')) this.#told = status;
   }
 
-  #tell(fields: Readonly<Record<string, string>>, manner: 'patient' | 'at-once'): void {
+  /** Whether the manager has taken it. */
+  #tell(fields: Readonly<Record<string, string>>, manner: 'patient' | 'at-once'): boolean {
     const failure = this.#sender.send(message(fields), manner);
-    if (failure === undefined || this.#hasFailed) return;
+    if (failure === undefined) return true;
+    if (!this.#hasFailed) this.#failed(failure);
     this.#hasFailed = true;
-    this.#failed(failure);
+    return false;
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { NotifyError, openServiceManager } from '../../src/service/notify.ts';
@@ -66,6 +67,24 @@ test('a status is told when it has changed, at most once a second', async (t) =>
   manager.stopping();
   await receiver.received('STOPPING');
   assert.deepEqual(texts(receiver).slice(1, -1), ['READY=1\nSTATUS=one\n', 'STATUS=three READY=0\n']);
+});
+
+test('a status that could not be told is told as soon as it can be', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { address } = await startManager(t);
+  const warnings: string[] = [];
+  const environment = { NOTIFY_SOCKET: address };
+  const manager = openServiceManager({ environment, pid: 1, warn: (text) => warnings.push(text) });
+  let status = 'one';
+  manager.ready(() => status);
+  rmSync(address);
+  status = 'two';
+  t.mock.timers.tick(1000);
+  assert.equal(warnings.length, 1);
+  const receiver = await startReceiver(t, address);
+  t.mock.timers.tick(1000);
+  await receiver.received('STATUS=two');
+  manager.stopping();
 });
 
 test('nothing but the end is told once it has begun', async (t) => {
