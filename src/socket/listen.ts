@@ -152,16 +152,28 @@ class Listening implements ListeningSocket {
     const { server } = this;
     if (server === undefined) return;
     this.server = undefined;
-    // What waits at an inherited socket is there for the next process. Here the kernel would reset it: nobody can come any
-    // more, and after a whole round of the event loop all have been taken.
+    // What waits at an inherited socket is there for the next process. Here the kernel would reset it.
     if (this.#options.inherited === undefined) {
       rmSync(this.path, { force: true });
-      await nextRound();
-      await nextRound();
+      await this.#takeAll();
     }
     server.close();
     this.#isClosed = true;
     this.#settle();
+  }
+
+  /** Nobody can come any more. Who waits is taken one in each round of the event loop, the first of which is no whole one. */
+  async #takeAll(): Promise<void> {
+    let taken: number | undefined;
+    await nextRound();
+    while (taken !== this.#taken) {
+      taken = this.#taken;
+      await nextRound();
+    }
+  }
+
+  get #taken(): number {
+    return this.counters.accepted + this.counters.refused;
   }
 
   finish(): void {

@@ -20,15 +20,18 @@ test('a request that has left its client when the end begins is answered, though
   await socket.drained;
 });
 
-test('a connection that nobody has taken yet when the end begins is answered, too', async (t) => {
+test('connections that nobody has taken yet when the end begins are answered, too', async (t) => {
   const socket = await listen(t, () => lines(echo), { endReading });
-  // Both are done by the kernel at once; the daemon takes the connection after this turn.
-  const waiting = connect(socket.path);
-  waiting.end('waiting\n');
-  const answer = text(waiting);
+  const words = Array.from({ length: 20 }, (_, at) => `waiting ${at}\n`);
+  const answers = words.map((word) => {
+    // Both are done by the kernel at once; the daemon takes the connection after this turn, or a later one.
+    const waiting = connect(socket.path);
+    waiting.end(word);
+    return text(waiting);
+  });
   await socket.stopListening();
   socket.finish();
-  assert.equal(await answer, 'waiting\n');
+  assert.deepEqual(await Promise.all(answers), words);
   await socket.drained;
 });
 
