@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { type Deadline, setDeadline } from '../deadline.ts';
 import { Failure } from './exit.ts';
 
 /** What the switch answered. */
@@ -97,6 +98,8 @@ function ask(
   waits: number,
 ): Promise<Reply> {
   const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+  const patience = Math.min(waits * 1000 + PATIENCE_MS, LONGEST_TIMER_MS);
+  let silence: Deadline | undefined;
   const failed = (error: Error): void => reject(switchLost(path, error.message));
   const request = httpRequest(
     {
@@ -104,17 +107,23 @@ function ask(
       method,
       path: target,
       headers: { 'content-length': Buffer.byteLength(body) },
-      timeout: Math.min(waits * 1000 + PATIENCE_MS, LONGEST_TIMER_MS),
     },
     (response) => {
       const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('data', (chunk: Buffer) => {
+        chunks.push(chunk);
+        silence?.refresh();
+      });
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) }));
       response.on('error', failed);
     },
   );
-  request.on('timeout', () => request.destroy(new Error(NO_ANSWER)));
   request.on('error', failed);
+  // Not while others are before it.
+  request.on('socket', () => {
+    silence = setDeadline(() => request.destroy(new Error(NO_ANSWER)), patience);
+  });
+  request.on('finish', () => silence?.refresh());
   request.end(body);
-  return promise;
+  return promise.finally(() => silence?.clear());
 }

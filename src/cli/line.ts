@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { setDeadline } from '../deadline.ts';
 import { connectSwitchClient, SwitchLost, type SwitchPushClient, SwitchRefused } from '../switch/client.ts';
 import {
   type ConnectionOptions,
@@ -71,7 +72,7 @@ export async function connectEither(
 /** The client, which is closed when the switch does not answer any more. `debug` is told of every request. */
 function watch(client: SwitchPushClient, debug: ConnectionOptions['debug']): SwitchPushClient {
   const ask = async <Result>(what: string, asked: Promise<Result>): Promise<Result> => {
-    const timer = setTimeout(() => client.close(NO_ANSWER), PATIENCE_MS);
+    const deadline = setDeadline(() => client.close(NO_ANSWER), PATIENCE_MS);
     try {
       const result = await asked;
       debug?.(harmless(`${what}: ${resultText(result)}`));
@@ -80,7 +81,7 @@ function watch(client: SwitchPushClient, debug: ConnectionOptions['debug']): Swi
       debug?.(harmless(`${what}: ${error instanceof Error ? error.message : error}`));
       throw error;
     } finally {
-      clearTimeout(timer);
+      deadline.clear();
     }
   };
   return {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Config, resolveSwitchPath } from '../config.ts';
+import { setDeadline } from '../deadline.ts';
 import type { Measurements } from '../storage/attached-srs.ts';
 import type { SwitchHost } from '../switch/host.ts';
 import { type Caller, callerAt, callerOn, callOnce } from '../switch/one-call.ts';
@@ -109,8 +110,8 @@ const LONGEST_SHOWN = 200;
 /** What comes within a time, or that it did not. */
 async function inTime(reason: Promise<string | undefined>, ms: number): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string>();
-  const timer = setTimeout(() => resolve(tooLate(ms)), ms);
+  const deadline = setDeadline(() => resolve(tooLate(ms)), ms);
   const told = await Promise.race([reason, promise]);
-  clearTimeout(timer);
+  deadline.clear();
   return told;
 }

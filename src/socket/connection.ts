@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { type Deadline, setDeadline } from '../deadline.ts';
 import type { Conversation, Peer, PeerIdentity, Reply } from '../wire/conversation.ts';
 
 export interface ConnectionLimits {
@@ -58,9 +59,9 @@ export class Connection {
   #readAhead = 0;
   #maxReadAhead = READ_AHEAD_BYTES;
   #greeted = false;
-  #clock: NodeJS.Timeout | undefined;
+  #clock: Deadline | undefined;
   /** Runs while the peer is held back, if the conversation has no endless patience. */
-  #patience: NodeJS.Timeout | undefined;
+  #patience: Deadline | undefined;
   #flushing = false;
   #pending: (string | Buffer)[] = [];
   #pendingBytes = 0;
@@ -230,11 +231,11 @@ export class Connection {
   #watchPatience(): void {
     const { patience } = this.#conversation;
     if (patience === undefined || this.#patience !== undefined || !this.#held()) return;
-    this.#patience = setTimeout(() => this.#socket.destroy(), patience);
+    this.#patience = setDeadline(() => this.#socket.destroy(), patience);
   }
 
   #endPatience(): void {
-    clearTimeout(this.#patience);
+    this.#patience?.clear();
     this.#patience = undefined;
   }
 
@@ -249,7 +250,7 @@ export class Connection {
     this.#socket.resume();
     // Not before all has left: a peer that reads slowly would get half an answer.
     this.#socket.once('finish', () => {
-      this.#clock = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+      this.#clock = setDeadline(() => this.#socket.destroy(), LINGER_MS);
     });
   }
 
@@ -272,15 +273,14 @@ export class Connection {
     if (!this.#conversation.begun || this.#awaiting) {
       this.#stopClock();
     } else if (this.#clock === undefined) {
-      this.#clock = setTimeout(() => this.#timedOut(), this.#limits.requestTimeout);
+      this.#clock = setDeadline(() => this.#timedOut(), this.#limits.requestTimeout);
     } else if (answered) {
       this.#clock.refresh();
     }
   }
 
   #stopClock(): void {
-    if (this.#clock === undefined) return;
-    clearTimeout(this.#clock);
+    this.#clock?.clear();
     this.#clock = undefined;
   }
 

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { TSchema } from 'typebox';
 import { Check } from 'typebox/value';
+import { setDeadline } from '../deadline.ts';
 import { DeclaredError } from '../rpc/declared-error.ts';
 import { ENVELOPE_CODES } from '../rpc/jsonrpc.ts';
 import { JsonFailure, jsonParser, writeJson } from '../wire/json.ts';
@@ -74,7 +75,7 @@ async function ask(
   const socket = connect(path);
   let wasSent = false;
   const lose = (reason: string): void => resolve({ type: 'lost', reason, wasSent });
-  const timer = setTimeout(
+  const deadline = setDeadline(
     () => lose(`no answer within ${timeout / 1000} s (datapath.driverDomainTimeout)`),
     timeout,
   );
@@ -95,7 +96,7 @@ async function ask(
     else if (end !== -1) resolve({ type: 'line', line: Buffer.concat(chunks) });
   });
   const exchange = await promise;
-  clearTimeout(timer);
+  deadline.clear();
   socket.destroy();
   return exchange;
 }

@@ -1,3 +1,4 @@
+import { setDeadline } from '../deadline.ts';
 import { type Message, type MessageId, SwitchLost, type SwitchPushClient, SwitchRefused } from './client.ts';
 
 /** Calls and services on a `SwitchPushClient` that is logged in. */
@@ -86,11 +87,11 @@ export async function openPushCaller(client: SwitchPushClient, replyQueue: strin
   return {
     call: async (queue, payload, timeout) => {
       const { promise: tooLate, resolve } = Promise.withResolvers<CallOutcome>();
-      const timer = setTimeout(resolve, timeout, { type: 'timed-out' });
+      const deadline = setDeadline(() => resolve({ type: 'timed-out' }), timeout);
       try {
         return await Promise.race([call(queue, payload, tooLate), tooLate]);
       } finally {
-        clearTimeout(timer);
+        deadline.clear();
       }
     },
     leave: () => client.destroy(replyQueue),

@@ -1,3 +1,4 @@
+import { setDeadline } from '../deadline.ts';
 import type { PeerIdentity } from '../wire/conversation.ts';
 import type { Broker } from './broker.ts';
 import type { Decision } from './decision.ts';
@@ -205,11 +206,11 @@ export class SwitchHost {
     while (decision.type === 'wait') {
       const { promise, resolve } = Promise.withResolvers<'woken' | 'over'>();
       const left = Math.min(Math.max(0, decision.until - this.#options.now()), LONGEST_TIMER_MS);
-      const timer = setTimeout(resolve, left, 'over');
+      const deadline = setDeadline(() => resolve('over'), left);
       const unsubscribe = decision.subscribe(() => resolve('woken'));
       setEnd(() => resolve('over'));
       const outcome = await promise;
-      clearTimeout(timer);
+      deadline.clear();
       unsubscribe();
       setEnd(undefined);
       if (outcome === 'over') return first.empty;

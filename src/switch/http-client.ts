@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { setDeadline } from '../deadline.ts';
 import { type ClientRequest, requestName } from './client-codec.ts';
 
 /** Nothing more can be asked on this connection. The message is the reason. */
@@ -83,11 +84,11 @@ export class HttpConnection {
     request.on('error', (error) => this.#lose(error.message));
     request.end(body);
     const tooLate = () => this.#lose(`no answer to ${requestName(asked)} within ${timeout / 1000} s`);
-    const timer = setTimeout(tooLate, timeout);
+    const deadline = setDeadline(tooLate, timeout);
     try {
       return await promise;
     } finally {
-      clearTimeout(timer);
+      deadline.clear();
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { setDeadline } from '../deadline.ts';
 import type { Connection } from './connection.ts';
 import { isAnswer, XenstoreError } from './errors.ts';
 import { type Life, liveOn, longerPause } from './lives.ts';
@@ -148,14 +149,14 @@ export class SrPublisher {
   async #within(wanted: Promise<unknown>, late: string): Promise<void> {
     const { timeout } = this.#options;
     const timedOut = Promise.withResolvers<never>();
-    const timer = setTimeout(() => {
+    const deadline = setDeadline(() => {
       const reason = this.#store.type === 'away' ? `, which is away: ${this.#store.reason}` : '';
       timedOut.reject(new XenstoreError('ETIMEDOUT', `${late} after ${timeout} ms${reason}`));
     }, timeout);
     try {
       await Promise.race([wanted, timedOut.promise]);
     } finally {
-      clearTimeout(timer);
+      deadline.clear();
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { type Deadline, setDeadline } from '../deadline.ts';
 import { WireFault } from '../wire/fault.ts';
 import {
   MAX_PAYLOAD,
@@ -51,9 +52,7 @@ export class Requests {
   #unwritten: Buffer[] = [];
   #nextId = 1;
   #end: { readonly reason: Error | undefined } | undefined;
-  #deadline: NodeJS.Timeout | undefined;
-  /** The deadline is over, and what lies in the socket is still to be read. */
-  #isLate = false;
+  #deadline: Deadline | undefined;
   #setClosed: (reason: Error | undefined) => void = () => {};
 
   constructor(socket: Socket, options: RequestOptions) {
@@ -109,7 +108,7 @@ export class Requests {
     this.#inFlight.set(id, request);
     if (this.#unwritten.length === 0) queueMicrotask(() => this.#write());
     this.#unwritten.push(request.packet);
-    this.#deadline ??= setTimeout(() => this.#timedOut(), this.#options.requestTimeout);
+    this.#deadline ??= setDeadline(() => this.#timedOut(), this.#options.requestTimeout);
   }
 
   #write(): void {
@@ -144,7 +143,6 @@ export class Requests {
       return;
     }
     this.#inFlight.delete(requestId);
-    this.#isLate = false;
     this.#sendWaiting();
     if (this.#inFlight.size > 0) this.#deadline?.refresh();
     else this.#stopDeadline();
@@ -168,19 +166,11 @@ export class Requests {
   }
 
   #stopDeadline(): void {
-    clearTimeout(this.#deadline);
+    this.#deadline?.clear();
     this.#deadline = undefined;
   }
 
-  /** Where this process was held up itself, the answer may have come: the next turn of the event loop reads it. */
   #timedOut(): void {
-    this.#isLate = true;
-    setImmediate(() => {
-      if (this.#isLate) this.#giveUp();
-    });
-  }
-
-  #giveUp(): void {
     const { requestTimeout } = this.#options;
     this.#finish(
       new XenstoreError(

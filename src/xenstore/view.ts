@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { setDeadline } from '../deadline.ts';
 import { type Backend, BackendTable, type KindReport } from './backend-table.ts';
 import { backendTree } from './backend-tree.ts';
 import type { Connection } from './connection.ts';
@@ -291,8 +291,8 @@ export class SrView {
 
 /** Settles with the promise, or after `timeout` ms. */
 async function withinTime(promise: Promise<void>, timeout: number): Promise<void> {
-  const enough = new AbortController();
-  const late = pause(timeout, undefined, { signal: enough.signal }).catch(() => {});
-  await Promise.race([promise, late]);
-  enough.abort();
+  const over = Promise.withResolvers<void>();
+  const deadline = setDeadline(over.resolve, timeout);
+  await Promise.race([promise, over.promise]);
+  deadline.clear();
 }

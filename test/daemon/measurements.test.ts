@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config.ts';
 import { createMeasurements, type SwitchMeasurements } from '../../src/daemon/measurements.ts';
 import type { SwitchHost } from '../../src/switch/host.ts';
 import { serveQueue } from '../../src/switch/service.ts';
+import { stopClock } from '../helpers/clock.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { held } from '../switch/held.ts';
 import { startSwitch } from '../switch/helpers.ts';
@@ -198,14 +199,14 @@ test('a joined switch that says nothing is not waited for beyond the time', asyn
     for (const socket of sockets) socket.destroy();
   });
   await once(server, 'listening');
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass } = stopClock(t);
   const { measurements, warnings } = measuring({
     flags: ['--switch.mode=join', `--switch.path=${path}`],
     now: () => 0,
   });
   const registered = measurements.register(UID);
   await asked;
-  t.mock.timers.tick(2000);
+  pass(2000);
   await registered;
   assert.equal(warnings.length, 1);
 });

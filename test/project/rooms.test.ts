@@ -6,13 +6,13 @@ import { test } from 'node:test';
 /** Who may import whom: a request walks one way through the rooms, and `wire` is what they all stand on. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   wire: [],
-  socket: ['wire'],
+  socket: ['wire', 'deadline.ts'],
   rpc: ['wire'],
   journal: [],
-  switch: ['wire', 'journal', 'glob.ts'],
-  xenstore: ['wire'],
+  switch: ['wire', 'journal', 'glob.ts', 'deadline.ts'],
+  xenstore: ['wire', 'deadline.ts'],
   // Scripts read and write JSON, and get pipes as Node has none.
-  storage: ['rpc', 'xenstore', 'journal', 'wire', 'posix.ts', 'glob.ts'],
+  storage: ['rpc', 'xenstore', 'journal', 'wire', 'posix.ts', 'glob.ts', 'deadline.ts'],
   // The service manager is told by datagrams, which Node has none of.
   service: ['rpc', 'wire', 'posix.ts'],
   // Plugins are checked and tried without a daemon, and what a daemon answers is read by its own schemas.
@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'config.ts',
     'posix.ts',
     'glob.ts',
+    'deadline.ts',
     'journal',
     'switch/client.ts',
     'switch/client-calls.ts',
@@ -44,6 +45,7 @@ const TOP_LEVEL: Readonly<Record<string, readonly string[]>> = {
   'log-limit.ts': [],
   'redact.ts': [],
   'glob.ts': [],
+  'deadline.ts': [],
   'posix.ts': [],
   'log-levels.ts': ['config.ts', 'log.ts'],
   'reporter.ts': ['log.ts', 'log-limit.ts'],

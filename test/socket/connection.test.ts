@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Peer, type Reply, reply } from '../../src/wire/conversation.ts';
 import { connectClient, exchange } from '../helpers/client.ts';
+import { stopClock } from '../helpers/clock.ts';
 import { echo, LIMITS, lines, listen } from './helpers.ts';
 
 test('a client that shuts down writing gets every answer before the close', async (t) => {
@@ -72,6 +73,24 @@ test('a request begun that is not whole in time gets the last words and the clos
   const client = await connectClient(t, path);
   client.send('whole\nhalf');
   assert.equal((await client.receiveAll()).toString(), 'whole\ntoo slow\n');
+});
+
+test('a request whose rest is here when its time is over is answered: nobody had read it yet', async (t) => {
+  const { passUnread } = stopClock(t);
+  const begun = Promise.withResolvers<void>();
+  const conversation = lines(echo);
+  const push = conversation.push.bind(conversation);
+  conversation.push = (chunk) => {
+    push(chunk);
+    begun.resolve();
+  };
+  const { path } = await listen(t, () => conversation);
+  const client = await connectClient(t, path);
+  client.send('ha');
+  await begun.promise;
+  client.send('lf\n');
+  passUnread(LIMITS.requestTimeout);
+  assert.equal(await client.receiveLine(), 'half');
 });
 
 test('a connection on which nothing is begun may stay idle', async (t) => {

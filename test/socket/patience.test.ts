@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { farewell, type Peer, reply } from '../../src/wire/conversation.ts';
 import { connectClient } from '../helpers/client.ts';
+import { stopClock } from '../helpers/clock.ts';
 import { LIMITS, lines, listen } from './helpers.ts';
 
 const MUCH = 'x'.repeat(4 * 1024 * 1024);
@@ -23,27 +25,29 @@ test('a peer that leaves too much unread for longer than the conversation waits 
 });
 
 test('a peer that has read in time lives on', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass } = stopClock(t);
   const answer = (line: string) => reply(line === 'much' ? MUCH : 'little');
   const { path } = await listen(t, () => Object.assign(lines(answer), { patience: 1000 }));
   const client = await connectClient(t, path);
   client.send('much\nlittle\n');
   // The second answer leaves when the first has been taken.
   await client.receive(MUCH.length + 'little'.length);
-  t.mock.timers.tick(1000);
+  pass(1000);
+  await turn();
   client.send('little\n');
   await client.receive('little'.length);
 });
 
 test('a last answer is not cut off, however slowly it is read', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass } = stopClock(t);
   const { path } = await listen(t, () => lines(() => farewell(MUCH)));
   const client = await connectClient(t, path);
   client.socket.pause();
   client.send('a\n');
   // The first bytes are here, and the rest waits.
   await once(client.socket, 'readable');
-  t.mock.timers.tick(60_000);
+  pass(60_000);
+  await turn();
   client.socket.resume();
   assert.equal((await client.receiveAll()).length, MUCH.length);
 });
@@ -111,7 +115,7 @@ test('a conversation is told that its peer is full, and is asked again when it n
 });
 
 test('a closed peer leaves no clock behind', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass } = stopClock(t);
   const { promise, resolve } = Promise.withResolvers<void>();
   const start = () =>
     Object.assign(
@@ -125,5 +129,6 @@ test('a closed peer leaves no clock behind', async (t) => {
   await once(client.socket, 'readable');
   client.socket.destroy();
   await promise;
-  t.mock.timers.tick(1000);
+  pass(1000);
+  await turn();
 });

@@ -12,6 +12,7 @@ import type { Driven, DrivenChoice } from '../../src/storage/datapaths.ts';
 import type { AskDomain } from '../../src/storage/driver.ts';
 import { createAskDomain } from '../../src/storage/driver-domain.ts';
 import { scriptOf } from '../../src/storage/scripts.ts';
+import { stopClock } from '../helpers/clock.ts';
 import { type DaemonProcess, kill, startDaemonProcess } from '../helpers/daemon.ts';
 import { tempDirectory } from '../helpers/temp.ts';
 import { preparePlugins, printing, shell } from './plugins/helpers.ts';
@@ -188,13 +189,23 @@ test('a driver domain that closes the connection before it has answered may have
 test('a driver domain that does not answer in time may have done it', async (t) => {
   const { promise: asked, resolve } = Promise.withResolvers<void>();
   const path = await serving(t, () => resolve());
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass } = stopClock(t);
   const driven = askAt(path, { timeout: 5000 })(CHOICE, ACTIVATE, PARAMS);
   await asked;
-  t.mock.timers.tick(5000);
+  pass(5000);
   const { message, isUndone } = failure(await driven);
   assert.match(message, /: no answer within 5 s \(datapath\.driverDomainTimeout\), after 0 s$/);
   assert.equal(isUndone, false);
+});
+
+test('an answer that is here when the time is over is taken: nobody had read it yet', async (t) => {
+  const { passUnread } = stopClock(t);
+  const path = await serving(t, (_line, connection) => {
+    connection.write(response({ result: null }));
+    passUnread(5000);
+  });
+  const driven = await askAt(path, { timeout: 5000 })(CHOICE, ACTIVATE, PARAMS);
+  assert.equal(driven.type, 'answer');
 });
 
 test('a call that is over leaves no connection behind', async (t) => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { SwitchLost } from '../../src/switch/client.ts';
 import { openPushCaller, servePush } from '../../src/switch/client-calls.ts';
+import { serveQueue } from '../../src/switch/service.ts';
 import { reply } from '../../src/wire/conversation.ts';
 import { converse } from '../../src/wire/converse.ts';
 import {
@@ -9,6 +11,7 @@ import {
   type Packable,
   writeBinaryMessagePack,
 } from '../../src/wire/messagepack.ts';
+import { stopClock } from '../helpers/clock.ts';
 import { listen } from '../socket/helpers.ts';
 import { login, startSwitch } from './helpers.ts';
 import { inbox, loginPush, request, texts } from './push-helpers.ts';
@@ -65,6 +68,24 @@ test('an answer that comes together with the id of its request finds its call', 
   ]);
   const caller = await openPushCaller(await loginPush(t, path, 'client'), 'replies');
   assert.deepEqual(await caller.call('service', Buffer.from('ping'), LONG_MS), {
+    type: 'answered',
+    answer: Buffer.from('pong'),
+  });
+});
+
+test('an answer that is here when the time of its call is over is taken: nobody had read it yet', async (t) => {
+  const { path, host } = await startSwitch(t);
+  const caller = await openPushCaller(await loginPush(t, path, 'client'), 'replies');
+  const { passUnread } = stopClock(t);
+  const service = serveQueue({
+    ...{ host, queue: 'service', token: 'server', maxConcurrent: 1, refusal: (reason) => reason },
+    answer: () => 'pong',
+    // The answer leaves at the end of this turn, in which it is too late.
+    replied: () => process.nextTick(passUnread, 5000),
+  });
+  t.after(() => service.stop());
+  await turn();
+  assert.deepEqual(await caller.call('service', Buffer.from('ping'), 5000), {
     type: 'answered',
     answer: Buffer.from('pong'),
   });

@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test';
 import { Broker } from '../../src/switch/broker.ts';
 import { keepInMemory, type SwitchClient, SwitchHost } from '../../src/switch/host.ts';
 import type { In } from '../../src/switch/protocol.ts';
+import { stopClock } from '../helpers/clock.ts';
 import { LIMITS } from './helpers.ts';
 
 export interface Held {
@@ -16,7 +17,7 @@ export interface Held {
 
 /** A host whose clock stands still until the test moves it. */
 export function held(t: TestContext, queues: readonly string[] = ['q']): Held {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass } = stopClock(t);
   let clock = 1_000_000;
   const broker = new Broker(LIMITS, clock);
   const decided: In[] = [];
@@ -36,7 +37,7 @@ export function held(t: TestContext, queues: readonly string[] = ['q']): Held {
   decided.length = 0;
   const tick = (ms: number): void => {
     clock += ms;
-    t.mock.timers.tick(ms);
+    pass(ms);
   };
   return { host, decided, tick, client };
 }

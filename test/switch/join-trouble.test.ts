@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { stopClock } from '../helpers/clock.ts';
 import { join, SERVICE, slow } from './joined.ts';
 import { type Came, delivery, message, type StrictSwitch, startStrictSwitch } from './strict-switch.ts';
 
@@ -36,17 +37,30 @@ const STEPS = {
   },
 } as const satisfies Record<string, (foreign: StrictSwitch) => Promise<Came>>;
 
+test('a switch that has answered is not lost, though its answer is read when the time for it is over', async (t) => {
+  const foreign = await startStrictSwitch(t);
+  const { passUnread } = stopClock(t);
+  const { told, toldTimes } = join(t, foreign.path, {
+    timeouts: { request: REQUEST_TIMEOUT, transfer: TRANSFER_TIMEOUT },
+  });
+  (await STEPS.persistent(foreign)).answer(SERVICE);
+  passUnread(REQUEST_TIMEOUT);
+  (await foreign.expect('POST /transfer')).answer(delivery([], 0));
+  await toldTimes(1);
+  assert.deepEqual(told, ['joined']);
+});
+
 for (const [step, reach] of Object.entries(STEPS)) {
   test(`a switch that does not answer ${step} in time is lost, and tried again`, async (t) => {
     const foreign = await startStrictSwitch(t);
-    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { pass } = stopClock(t);
     const { told, toldTimes, pauses } = join(t, foreign.path, {
       timeouts: { request: REQUEST_TIMEOUT, transfer: TRANSFER_TIMEOUT },
     });
     await reach(foreign);
     await toldTimes(step === 'login' || step === 'persistent' || step === 'first transfer' ? 0 : 1);
     const before = told.length;
-    t.mock.timers.tick(REQUEST_TIMEOUT + TRANSFER_TIMEOUT);
+    pass(REQUEST_TIMEOUT + TRANSFER_TIMEOUT);
     (await pauses()).end();
     assert.match(told[before] ?? '', /^lost: no answer to [A-Z]+ \/[a-z]+ within (?:10|20) s$/);
     await foreign.welcome();

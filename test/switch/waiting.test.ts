@@ -62,6 +62,14 @@ test('a transfer ends empty when its time has passed, and not before', async (t)
   assert.deepEqual(waiting.out(), nothing(7));
 });
 
+test('a message that is read in the turn in which the time of a transfer has passed is in its answer', async (t) => {
+  const { client, tick } = held(t);
+  const waiting = client().perform(transfer(['q'], -1, 5000));
+  tick(5000);
+  client().perform(sent('q', 'hello'));
+  assert.deepEqual(idsOf(await waiting), [0]);
+});
+
 test('a message at or below the cursor does not end a transfer, nor give it more time', async (t) => {
   const { client, tick } = held(t);
   const waiting = watch(client().perform(transfer(['q'], 0, 5000)));

@@ -1,3 +1,4 @@
+import { setDeadline } from '../../deadline.ts';
 import { type Status, seconds } from './outcome.ts';
 import type { PluginProcess } from './process.ts';
 import type { PluginLog } from './settings.ts';
@@ -32,7 +33,6 @@ export function setBounds(process: PluginProcess, { limits, log, fields, stoppin
   const { timeout, slowAfter, killGrace } = limits;
   const broken = Promise.withResolvers<Status>();
   let breaking = false;
-  let lifted = false;
 
   const breakWith = (status: Status): void => {
     if (breaking) return;
@@ -42,13 +42,10 @@ export function setBounds(process: PluginProcess, { limits, log, fields, stoppin
     process.end(killGrace, lingers).then(() => broken.resolve(status), broken.reject);
   };
 
-  // Where the daemon was held up itself, the answer may be there: the next turn of the event loop reads it.
-  const tooLate = (): void => {
-    setImmediate(() => {
-      if (!lifted && !process.isOver()) breakWith({ type: 'timed-out', after: timeout });
-    });
-  };
-  const late = setTimeout(tooLate, Math.max(timeout, 1));
+  const late = setDeadline(() => {
+    // What it wrote before its end is about to be read.
+    if (!process.isOver()) breakWith({ type: 'timed-out', after: timeout });
+  }, timeout);
   const slow = setTimeout(
     () => log.warn({ ...fields, after: slowAfter }, `a script takes more than ${seconds(slowAfter)}`),
     slowAfter,
@@ -62,8 +59,7 @@ export function setBounds(process: PluginProcess, { limits, log, fields, stoppin
       Promise.race([broken.promise, ended.then(async (status) => (breaking ? broken.promise : status))]),
     break: breakWith,
     lift: () => {
-      lifted = true;
-      clearTimeout(late);
+      late.clear();
       clearTimeout(slow);
       stopping.removeEventListener('abort', stop);
     },

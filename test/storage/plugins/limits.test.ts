@@ -6,6 +6,7 @@ import { createOrdering } from '../../../src/storage/plugins/ordering.ts';
 import type { Plugin } from '../../../src/storage/plugins/plugin.ts';
 import { createSlots } from '../../../src/storage/plugins/slots.ts';
 import { timeByMethod } from '../../../src/storage/plugins/timeouts.ts';
+import { stopClock } from '../../helpers/clock.ts';
 import { VOLUME, writeProgram } from '../../helpers/plugins.ts';
 import { asFailed, asResult, HOUR, onePlugin, preparePlugins, python, shell, untilThere } from './helpers.ts';
 
@@ -34,11 +35,11 @@ const HANGING = shell(`trap '' TERM
 
 /** Calls a script whose time is over when it has made a file. */
 async function callTooLong(t: TestContext, plugin: Plugin, file: string, timeout: number) {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass, release } = stopClock(t);
   const outcome = plugin.call('SR.attach', {});
   await untilThere(join(plugin.directory, file));
-  t.mock.timers.tick(timeout);
-  t.mock.timers.reset();
+  pass(timeout);
+  release();
   return asFailed(await outcome);
 }
 
