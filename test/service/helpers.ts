@@ -28,8 +28,8 @@ export interface Datagram {
 export interface Receiver {
   /** All that came, in order. */
   readonly seen: readonly Datagram[];
-  /** The first that has this in it, of those that came and those to come. */
-  received(part: string): Promise<Datagram>;
+  /** The first that has this in it, of those that came, but for the first `from`, and those to come. */
+  received(part: string, from?: number): Promise<Datagram>;
 }
 
 /** Receives at a path, or at an abstract address if it begins with `@`, until the test ends. */
@@ -46,9 +46,9 @@ export async function startReceiver(t: TestContext, address: string): Promise<Re
   });
   return {
     seen,
-    received: async (part) => {
+    received: async (part, from = 0) => {
       for (;;) {
-        const found = seen.find(({ text }) => text.includes(part));
+        const found = seen.slice(from).find(({ text }) => text.includes(part));
         if (found !== undefined) return found;
         await once(news, 'news');
       }

@@ -242,8 +242,9 @@ test('the service manager is told of a reload, and of a file that is wrong until
   assert.equal(ready, 'READY=1\nSTATUS=switches messages\n');
   assert.match(reloading, /^RELOADING=1\nMONOTONIC_USEC=/);
   assert.equal(reloaded, 'READY=1\n');
+  const told = receiver.seen.length;
   await reloadWith(daemon, file, SWITCH_ALONE);
-  await receiver.received('STATUS=switches messages\n');
+  await receiver.received('STATUS=switches messages\n', told);
 });
 
 test('the service manager, which tells everybody, is told no secret of a file that is wrong', async (t) => {
