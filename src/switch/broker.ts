@@ -80,13 +80,14 @@ export class Broker {
     return { isOwn, token: undefined, held: new Set() };
   }
 
-  /** The connection is gone. What its sessions own stays for a while: see `expire`. */
-  disconnect(connection: BrokerConnection, now: number): void {
+  /** The connection is gone. What its sessions own stays for a while, or is over now: see `expire`. */
+  disconnect(connection: BrokerConnection, now: number): 'over' | 'waits' {
     for (const token of this.#sessions.release(connection)) {
       this.#listeners.leave(token, now);
       if (this.#queues.ownedBy(token).length > 0)
         this.#sessions.waitFor(token, now + this.#limits.reconnectGrace);
     }
+    return this.#limits.reconnectGrace === 0 ? 'over' : 'waits';
   }
 
   /** When `expire` is to be called next, in ms since the epoch; `undefined`: nothing depends on time. */
@@ -293,10 +294,8 @@ export class Broker {
     const until = now + timeout;
     const asked = queues.flatMap((name) => this.#queues.find(name) ?? []);
     for (const queue of asked) if (queue.nextTransfer !== LISTENING) queue.nextTransfer = until;
-    this.#listeners.listen(
-      token,
-      asked.map(({ name }) => name),
-    );
+    const names = asked.map(({ name }) => name);
+    this.#listeners.listen(token, names);
     // One cursor stands for all queues that are asked for: nothing that comes later may be below it.
     if (queues.length > 1) this.#queues.align(asked);
     const messages = fetchMessages(asked, from, this.#limits.maxTransferBytes);

@@ -56,7 +56,10 @@ export function createSwitchFront(
       return `${reason}\n`;
     });
   };
-  return (peer) => chooseByFirstByte((firstByte) => choose(firstByte, peer), limits.slowReaderTimeout);
+  return (peer) => {
+    host.came();
+    return chooseByFirstByte((firstByte) => choose(firstByte, peer), limits.slowReaderTimeout);
+  };
 }
 
 /** Gives what changes how the daemon works when a body is posted to a target; nothing: there is no such target. */

@@ -1,4 +1,5 @@
-import { setDeadline } from '../deadline.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Deadline, setDeadline } from '../deadline.ts';
 import type { PeerIdentity } from '../wire/conversation.ts';
 import type { Broker } from './broker.ts';
 import type { Decision } from './decision.ts';
@@ -54,11 +55,16 @@ export interface SwitchClient {
 /** The longest that Node's timers can wait; they would fire at once for more. A transfer that ends early is asked again. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** So many may wait at a socket to be taken. */
+const BACKLOG = 511;
+
 /** Runs a broker in time: applies its operations, keeps its waiting clients, and lets no answer out before the commit. */
 export class SwitchHost {
   readonly #options: HostOptions;
-  #expiry: NodeJS.Timeout | undefined;
+  #expiry: Deadline | undefined;
   #stopping = false;
+  /** How many have come to the socket. */
+  #came = 0;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -68,8 +74,13 @@ export class SwitchHost {
   /** Clients that leave from now on do so because the switch stops: what their sessions own stays. */
   stop(): void {
     this.#stopping = true;
-    if (this.#expiry !== undefined) clearTimeout(this.#expiry);
+    this.#expiry?.clear();
     this.#expiry = undefined;
+  }
+
+  /** Somebody has come to the socket, and what it says is still to be read. */
+  came(): void {
+    this.#came += 1;
   }
 
   /** What a peer may do; `undefined`: it may not connect. */
@@ -115,8 +126,8 @@ export class SwitchHost {
       leave: () => {
         hurry();
         if (this.#stopping) return;
-        broker.disconnect(connection, now());
-        this.#expire();
+        if (broker.disconnect(connection, now()) === 'over') this.#expire();
+        else void this.#expireRead();
       },
     };
   }
@@ -177,11 +188,24 @@ export class SwitchHost {
     });
   }
 
+  /**
+   * Expires when those who wait at the socket are taken, one in each turn of the event loop, and what they have sent is read
+   * in the next: where this process was held up itself, an owner that was back in time may be among them.
+   */
+  async #expireRead(): Promise<void> {
+    for (let turns = 0, quiet = 0; quiet < 2 && turns < BACKLOG; turns += 1) {
+      const before = this.#came;
+      await nextTurn();
+      quiet = this.#came === before ? quiet + 1 : 0;
+    }
+    if (!this.#stopping) this.#expire();
+  }
+
   /** Ends what is to end by now, and looks again when the next may. */
   #expire(): void {
     const { broker, now } = this.#options;
     for (const operations of broker.expire(now())) this.#carryOut(operations, () => {});
-    if (this.#expiry !== undefined) clearTimeout(this.#expiry);
+    this.#expiry?.clear();
     this.#expiry = undefined;
     this.#awaitExpiry();
   }
@@ -192,7 +216,7 @@ export class SwitchHost {
     const next = this.#options.broker.nextExpiry(now);
     if (next === undefined) return;
     const left = Math.min(Math.max(1, next - now), LONGEST_TIMER_MS);
-    this.#expiry = setTimeout(() => this.#expire(), left).unref();
+    this.#expiry = setDeadline(() => this.#expireRead(), left, { keepsAlive: false });
   }
 
   /** Waits to be woken or for the time to pass, and then decides again. */

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Broker } from '../../src/switch/broker.ts';
 import { keepInMemory, type Settle, SwitchHost } from '../../src/switch/host.ts';
 import type { BrokerLimits } from '../../src/switch/limits.ts';
 import type { In, Operation } from '../../src/switch/protocol.ts';
+import { stopClock } from '../helpers/clock.ts';
+import { holdUp } from '../helpers/hold-up.ts';
 import { ask, expire, idsOf, sent } from './ask.ts';
-import { LIMITS } from './helpers.ts';
+import { request as httpRequest, LIMITS, startSwitch } from './helpers.ts';
 
 const GRACE: BrokerLimits = { ...LIMITS, reconnectGrace: 5000, sessionGrace: 60_000 };
 
@@ -116,8 +121,13 @@ test('a request whose reply queue was never there is delivered as any other', ()
   assert.equal(idsOf(ask(broker, transfer('service'))).length, 1);
 });
 
-test('the host ends sessions in time, by its own clock', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+/** The host has read all that there is, and ends what is to end. */
+async function looked(): Promise<void> {
+  for (let turns = 0; turns < 5; turns += 1) await turn();
+}
+
+test('the host ends sessions in time, by its own clock', async (t) => {
+  const { pass } = stopClock(t);
   let clock = 0;
   const broker = new Broker(GRACE, clock);
   const host = new SwitchHost({ broker, now: () => clock, commit: keepInMemory, shutdown: () => {} });
@@ -125,12 +135,36 @@ test('the host ends sessions in time, by its own clock', (t) => {
   owner.perform({ type: 'login', token: 'owner' });
   owner.perform(transient('replies'));
   owner.leave();
+  await looked();
   clock = 4999;
-  t.mock.timers.tick(4999);
+  pass(4999);
+  await looked();
   assert.deepEqual(names(broker), ['replies']);
   clock = 5000;
-  t.mock.timers.tick(1);
+  pass(1);
+  await looked();
   assert.deepEqual(names(broker), []);
+});
+
+test('an owner that is back in time finds its queues, though its switch was held up until the time was over', async (t) => {
+  const { path, host, closed, broker } = await startSwitch(t, { reconnectGrace: 50 });
+  const owner = host.connect();
+  owner.perform({ type: 'login', token: 'owner' });
+  owner.perform(transient('replies'));
+  owner.leave();
+  // The kernel takes them at once, and the switch one after the other.
+  const others = Array.from({ length: 20 }, () => connect(path));
+  const back = connect(path);
+  t.after(() => {
+    for (const socket of [...others, back]) socket.destroy();
+  });
+  back.write(httpRequest('GET', '/login/owner'));
+  holdUp(100);
+  await once(back, 'data');
+  for (const other of others) other.destroy();
+  await closed(others.length);
+  await looked();
+  assert.deepEqual(names(broker), ['replies']);
 });
 
 test('a switch that stops keeps the queues of those who are sent away by that', () => {
@@ -191,7 +225,7 @@ test('what comes to a queue that is created after a transfer asked for it is abo
 
 /** A host whose commits wait for the test, with an owner that is logged in. */
 function heldHost(t: TestContext, limits: BrokerLimits) {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { pass } = stopClock(t);
   let clock = 0;
   const broker = new Broker(limits, clock);
   const settles: Settle[] = [];
@@ -204,9 +238,11 @@ function heldHost(t: TestContext, limits: BrokerLimits) {
   const owner = host.connect();
   owner.perform({ type: 'login', token: 'owner' });
   owner.perform(transient('replies'));
-  const tick = (ms: number): void => {
+  const tick = async (ms: number): Promise<void> => {
+    await looked();
     clock += ms;
-    t.mock.timers.tick(ms);
+    pass(ms);
+    await looked();
   };
   const settle = (failure?: string): void => {
     for (const each of settles.splice(0)) each(failure);
@@ -214,24 +250,24 @@ function heldHost(t: TestContext, limits: BrokerLimits) {
   return { broker, owner, tick, settle };
 }
 
-test('a queue whose owner is gone before it is kept ends as its session does', (t) => {
+test('a queue whose owner is gone before it is kept ends as its session does', async (t) => {
   const { broker, owner, tick, settle } = heldHost(t, GRACE);
   owner.leave();
   settle();
   assert.deepEqual(names(broker), ['replies']);
-  tick(GRACE.reconnectGrace);
+  await tick(GRACE.reconnectGrace);
   settle();
   assert.deepEqual(names(broker), []);
 });
 
-test('a queue whose end can not be kept ends when it can', (t) => {
+test('a queue whose end can not be kept ends when it can', async (t) => {
   const { broker, owner, tick, settle } = heldHost(t, GRACE);
   settle();
   owner.leave();
-  tick(GRACE.reconnectGrace);
+  await tick(GRACE.reconnectGrace);
   settle('the disk is full');
   assert.deepEqual(names(broker), ['replies']);
-  tick(GRACE.reconnectGrace);
+  await tick(GRACE.reconnectGrace);
   settle();
   assert.deepEqual(names(broker), []);
 });
