@@ -182,7 +182,9 @@ server=$(cat /var/lib/datapathd/plugin/server)
 cat "/proc/$server/comm"
 findmnt /srv/sr || echo not mounted
 systemctl restart datapathd
-[ -e "/proc/$server" ] || echo it ended
+# What was killed is there until the system has looked after it.
+tail --pid="$server" -f /dev/null
+echo it ended
 warnings | grep -o 'the plugins are confined.*add the drop-in [^"]*'
 `,
     );
