@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { startDaemonProcess } from '../helpers/daemon.ts';
+import { HOWEVER_LATE } from '../service/metrics-text.ts';
 import { connectHttp } from '../switch/helpers.ts';
 import { forward, LED_HERE, openPage } from './browser.ts';
 
@@ -63,7 +64,7 @@ async function otherSite(t: TestContext): Promise<number> {
 
 test('what the header says does not matter, nor how it is written: a browser gets pages alone', async (t) => {
   // A machine with much else to do makes no daemon unwell here.
-  const flags = ['--storage.enabled=false', '--health.maxLoopDelay=1h'];
+  const flags = ['--storage.enabled=false', ...HOWEVER_LATE];
   const daemon = await startDaemonProcess(t, { flags });
   const ask = async (line: string, headers = 'Host: localhost\r\nsec-FETCH-site: none'): Promise<number> => {
     const client = await connectHttp(t, daemon.switchSocket);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startDaemonProcess } from '../helpers/daemon.ts';
+import { HOWEVER_LATE } from '../service/metrics-text.ts';
 import { connectHttp, login } from '../switch/helpers.ts';
 import { forward, goTo, openPage } from './browser.ts';
 import { diskOf, GFS2, PASSWORD, plug, SRS, startHost, unplug } from './lively.ts';
@@ -36,7 +37,7 @@ test('a queue appears with who listens and what waits, without a reload', async 
 
 test('a host at work', async (t) => {
   // A machine that is busy is none of the troubles that are looked for.
-  const host = await startHost(t, [QUICK, '--health.maxLoopDelay=1h']);
+  const host = await startHost(t, [QUICK, ...HOWEVER_LATE]);
   const base = await forward(t, host.daemon.switchSocket);
   const { page, complaints } = await openPage(t, `${base}/admin/`);
   await plug(host, 'web-root', '3');

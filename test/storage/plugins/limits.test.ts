@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { statFields } from '../../../src/storage/plugins/group.ts';
 import { createOrdering } from '../../../src/storage/plugins/ordering.ts';
 import type { Plugin } from '../../../src/storage/plugins/plugin.ts';
 import { createSlots } from '../../../src/storage/plugins/slots.ts';
@@ -12,11 +13,14 @@ import { asFailed, asResult, HOUR, onePlugin, preparePlugins, python, shell, unt
 
 /** What bounds the scripts: time, output, how many at once, and the order in which they come. */
 
+/** The state of a process, as proc(5) has it. */
+const stateOf = (pid: number): string | undefined =>
+  statFields(readFileSync(`/proc/${pid}/stat`, 'latin1'))[0];
+
 /** Whether a process runs: one that is dead and not yet waited for does not. */
 function runs(pid: number): boolean {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+    return !/^[ZX]/.test(stateOf(pid) ?? '');
   } catch {
     return false;
   }
@@ -87,12 +91,6 @@ test('a child that stays when its parent has ended at TERM is killed, too', asyn
   assert.equal(runs(pidIn(join(directory, 'child'))), false);
 });
 
-/** Whether a process is dead, and not yet waited for. */
-function isDead(pid: number): boolean {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-}
-
 test('a script that has ended is not too late when its daemon was held up itself', async (t) => {
   const { plugin, directory } = await onePlugin(
     t,
@@ -103,7 +101,8 @@ test('a script that has ended is not too late when its daemon was held up itself
   // Behind all that needs no answer of the system: the script runs.
   await new Promise((resolve) => process.nextTick(resolve));
   const pid = join(directory, 'pid');
-  while (!existsSync(pid) || !isDead(pidIn(pid)));
+  // Dead, and not yet waited for.
+  while (!existsSync(pid) || stateOf(pidIn(pid)) !== 'Z');
   assert.equal(asResult(await outcome), 1);
 });
 
